@@ -1,0 +1,41 @@
+"""Fixtures for every test: private SSH servers that live as long as the test run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.kit.sshd import SshServer, start_dropbear, start_openssh
+
+
+@pytest.fixture(scope="session")
+def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """OpenSSH's sshd with its usual limits."""
+    server = start_openssh(tmp_path_factory.mktemp("openssh"), ["MaxStartups 50"])
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def dropbear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """dropbear with its usual limits."""
+    server = start_dropbear(tmp_path_factory.mktemp("dropbear"))
+    yield server
+    server.stop()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests told (`request.node.user_properties.append(("told", TEXT))`), also those of other workers."""
+    told = [
+        text
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        if report.when == "call"
+        for name, text in report.user_properties
+        if name == "told"
+    ]
+    if told:
+        terminalreporter.section("told by the tests")
+        for text in told:
+            terminalreporter.line(text)

@@ -1,0 +1,189 @@
+"""Opens one authenticated SSH connection to a target, through its jump hosts or its ProxyCommand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from pybridge.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectError,
+    ConnectTimeoutError,
+    RemoteError,
+)
+from pybridge.transport.algorithms import Algorithms
+from pybridge.transport.asyncssh_quietly import asyncssh
+from pybridge.transport.credentials import Credentials
+from pybridge.transport.handshake_errors import describe_failure
+from pybridge.transport.host_keys import HostKeyVerifier
+from pybridge.transport.identities import Identities, IdentityLoader
+from pybridge.transport.proxy_command import ProxyCommand
+from pybridge.transport.ssh_client import Client
+from pybridge.transport.ssh_target import SshTarget
+from pybridge.transport.tcp import open_tcp
+
+
+class Connector:
+    """Makes connections to one target. Keeps what is slow to learn (decrypted keys) and a refusal of credentials.
+
+    Args:
+        target: where to.
+        credentials: the password is offered to the target only, never to a jump host: it is the target's.
+    """
+
+    def __init__(self, target: SshTarget, credentials: Credentials) -> None:
+        self.target = target
+        self._hops = [(hop, Credentials(key_passphrase=credentials.key_passphrase)) for hop in target.jumps]
+        self._hops.append((target, credentials))
+        self._loaders = [IdentityLoader(hop, secrets) for hop, secrets in self._hops]
+        self._denied: AuthenticationError | None = None
+
+    async def open(self) -> asyncssh.SSHClientConnection:
+        """Connect and authenticate. Closing the connection closes its jump hosts' too.
+
+        Raises:
+            AuthenticationError: also from memory: after one refusal nothing is sent again.
+            ConnectError: any other reason; ConnectTimeoutError when `connect_timeout` has passed in all.
+            ConfigurationError: an option leaves nothing to connect with.
+        """
+        if self._denied is not None:
+            raise self._denied
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(self.target.connect_timeout):
+                return await self._open_route(progress)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(
+                f"{self.target} did not answer within {self.target.connect_timeout:g} s, while {progress.stage}.",
+                next_step="Check host, port, VPN and firewall; -o ConnectTimeout=SECONDS in REMOTE_SSH waits longer.",
+            ) from error
+        except AuthenticationError as error:
+            self._denied = error
+            raise
+
+    async def _open_route(self, progress: _Progress) -> asyncssh.SSHClientConnection:
+        connection: asyncssh.SSHClientConnection | None = None
+        try:
+            for (hop, credentials), loader in zip(self._hops, self._loaders, strict=True):
+                progress.stage = f"connecting to {hop}"
+                connection = await _open_hop(hop, credentials, loader, connection, progress)
+        except BaseException:
+            if connection is not None:
+                connection.abort()
+            raise
+        assert connection is not None
+        return connection
+
+
+class _Progress:
+    """What is being waited for, in words for a timeout."""
+
+    stage = "connecting"
+
+
+async def _open_hop(
+    hop: SshTarget,
+    credentials: Credentials,
+    loader: IdentityLoader,
+    previous: asyncssh.SSHClientConnection | None,
+    progress: _Progress,
+) -> asyncssh.SSHClientConnection:
+    verifier = HostKeyVerifier(hop)
+    algorithms = Algorithms.choose(
+        host_key=verifier.algorithms(),
+        kex_algorithms=hop.kex_algorithms,
+        ciphers=hop.ciphers,
+        macs=hop.macs,
+        signatures=hop.public_key_algorithms,
+    )
+    identities = await loader.load()
+    client = Client(credentials, verifier)
+    proxy: ProxyCommand | None = None
+    try:
+        options = _options(hop, verifier, algorithms, identities)
+        if previous is not None:
+            options["tunnel"] = previous
+        elif hop.proxy_command is not None:
+            progress.stage = f"running the ProxyCommand for {hop}"
+            proxy = await ProxyCommand.start(hop.proxy_command)
+            options["sock"] = proxy.socket
+        else:
+            options["sock"] = await open_tcp(
+                hop.host, hop.port, family=hop.address_family, bind_address=hop.bind_address
+            )
+        progress.stage = f"negotiating with {hop}"
+        connection = await _handshake(hop, client, options)
+        if previous is not None:
+            connection.set_tunnel(previous)
+        elif proxy is not None:
+            connection.set_tunnel(proxy)
+        return connection
+    except RemoteError:
+        raise
+    except asyncssh.ChannelOpenError as error:
+        raise ConnectError(
+            f"The jump host could not reach {hop}: {error.reason}.",
+            next_step="Check the host and port as seen from the jump host, and that it allows forwarding.",
+        ) from error
+    except (asyncssh.Error, OSError) as error:
+        failure = describe_failure(hop, client, verifier, algorithms, identities.remarks, error)
+        if proxy is not None and not client.authenticating:
+            failure = type(failure)(f"{failure.message}{await proxy.last_words()}", next_step=failure.next_step)
+        raise failure from error
+    except ValueError as error:
+        raise ConfigurationError(f"The ssh options for {hop} cannot be used: {error}.") from error
+    finally:
+        identities.close()
+        if proxy is not None and not client.authenticated:
+            proxy.close()
+
+
+async def _handshake(hop: SshTarget, client: Client, options: dict[str, Any]) -> asyncssh.SSHClientConnection:
+    try:
+        return await asyncssh.connect(hop.host, hop.port, client_factory=lambda: client, **options)
+    except BaseException:
+        sock = options.get("sock")
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.close()
+        raise
+
+
+def _options(
+    hop: SshTarget, verifier: HostKeyVerifier, algorithms: Algorithms, identities: Identities
+) -> dict[str, Any]:
+    """asyncssh's options. Its own reading of configuration files and of the agent is switched off."""
+    options: dict[str, Any] = {
+        "config": None,
+        "username": hop.user,
+        "known_hosts": verifier.trusted,
+        "host_key_alias": hop.host_key_alias,
+        "server_host_key_algs": list(algorithms.host_key),
+        "kex_algs": list(algorithms.kex),
+        "encryption_algs": list(algorithms.ciphers),
+        "mac_algs": list(algorithms.macs),
+        "compression_algs": ["zlib@openssh.com", "none"] if hop.compression else ["none", "zlib@openssh.com"],
+        "x509_trusted_certs": None,
+        "client_keys": identities.pairs or None,
+        "agent_path": None,
+        "preferred_auth": list(hop.authentication_methods),
+        "host_based_auth": False,
+        "public_key_auth": "publickey" in hop.authentication_methods,
+        "password_auth": "password" in hop.authentication_methods,
+        "kbdint_auth": "keyboard-interactive" in hop.authentication_methods,
+        "gss_host": None,
+        "tcp_keepalive": hop.tcp_keepalive,
+        "keepalive_interval": hop.keepalive_seconds,
+        "keepalive_count_max": hop.keepalive_count,
+        "connect_timeout": None,
+        "login_timeout": 0,
+        "env": dict(hop.set_environment) or None,
+        "send_env": list(hop.send_environment) or None,
+    }
+    if algorithms.signatures:
+        options["signature_algs"] = list(algorithms.signatures)
+    if hop.forward_agent and hop.agent_path and not verifier.changed_but_allowed:
+        options["agent_forwarding"] = hop.agent_path
+    return options

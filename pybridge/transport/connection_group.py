@@ -1,0 +1,269 @@
+"""A few connections to one target, opened when needed, and the count of channels on each.
+
+OpenSSH allows `MaxSessions` channels per connection (10 unless configured) and drops bursts of new connections
+(`MaxStartups`). Neither makes a start fail: it goes to another connection, or waits for a channel to close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from pybridge.errors import ConnectionLostError, RemoteError
+from pybridge.transport.asyncssh_quietly import asyncssh
+
+_USUAL_CHANNELS = 10
+_GROW_PAUSE_SECONDS = 30.0
+_LIMIT_SECONDS = 3.0
+"""How long a refusal counts: sessions of programs that outlive their channel come free without a word."""
+
+_ABANDONED_SECONDS = 2.0
+_REFUSALS_THAT_PROVE = 3
+_LOOK_AGAIN_SECONDS = 1.0
+
+
+@dataclass(eq=False)
+class Link:
+    """One connection. `channels` counts those we hold, `abandoned` those of them that we have closed and the server has
+    not; `limit` is what the server allowed when it last refused one."""
+
+    connection: asyncssh.SSHClientConnection
+    channels: int = 0
+    limit: int | None = None
+    limit_expires: float = 0.0
+    refused_in_a_row: int = 0
+    abandoned: int = 0
+    abandoned_at: float = 0.0
+    idle_sftp: list[SftpSession] = field(default_factory=list)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection is up."""
+        return not self.connection.is_closed() and getattr(self.connection, "_transport", self) is not None
+
+    def has_room(self, now: float, *, beyond_usual: bool = False) -> bool:
+        """Whether a further channel is likely to be granted; `now` is the loop's time."""
+        if self.limit is not None and now < self.limit_expires:
+            return self.channels < self.limit
+        return beyond_usual or self.channels < _USUAL_CHANNELS
+
+
+class Reservation:
+    """One channel's place on a connection.
+
+    `alone` is whether no other channel was held there when it was made.
+    """
+
+    def __init__(self, group: ConnectionGroup, link: Link) -> None:
+        self._group = group
+        self._state = "held"
+        self.link = link
+        self.alone = link.channels == 0
+        link.channels += 1
+
+    def granted(self) -> None:
+        """The server has opened the channel."""
+        self.link.refused_in_a_row = 0
+
+    def release(self) -> None:
+        """The channel is entirely closed, or was never opened. Only the first call counts."""
+        if self._state == "released":
+            return
+        self.link.abandoned -= self._state == "abandoned"
+        self.link.channels -= 1
+        self._state = "released"
+        self._group.announce()
+
+    def abandon(self) -> None:
+        """We have closed the channel; OpenSSH goes on counting it until its program has ended."""
+        if self._state == "held":
+            self._state = "abandoned"
+            self.link.abandoned += 1
+            self.link.abandoned_at = asyncio.get_running_loop().time()
+
+
+@dataclass(eq=False)
+class SftpSession:
+    """An SFTP client and its place."""
+
+    client: asyncssh.SFTPClient
+    place: Reservation
+
+
+class ConnectionGroup:
+    """The connections of one role.
+
+    Args:
+        size: the most connections to hold.
+        connect: opens one; it paces and retries by itself.
+        on_lost: called when the last connection has gone.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        connect: Callable[[], Awaitable[asyncssh.SSHClientConnection]],
+        on_lost: Callable[[], None],
+    ) -> None:
+        self._size = max(1, size)
+        self._connect = connect
+        self._on_lost = on_lost
+        self._links: list[Link] = []
+        self._connecting: asyncio.Task[None] | None = None
+        self._may_grow_at = 0.0
+        self._failure: RemoteError | None = None
+        self._generation = 0
+        self._watchers: set[asyncio.Task[None]] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._closed = False
+
+    @property
+    def links(self) -> list[Link]:
+        """The connections that are up."""
+        self._drop_dead()
+        return list(self._links)
+
+    @property
+    def resting(self) -> bool:
+        """Whether there is no connection, and the last attempt failed a short while ago."""
+        return not self.links and self._failure is not None and self._now() < self._may_grow_at
+
+    async def acquire(self) -> Reservation:
+        """Reserve a channel on a connection; release it when the channel is closed.
+
+        Raises:
+            RemoteError: there is no connection and none can be made.
+        """
+        generation = self._generation
+        while True:
+            if self._closed:
+                raise ConnectionLostError("The connection was closed.")
+            self._drop_dead()
+            if self._failure is not None and not self._links and self._generation > generation:
+                raise self._failure
+            link = self._find_room() or self._grow_or_find_beyond()
+            if link is not None:
+                return Reservation(self, link)
+            await self._wait_for_change()
+
+    def refused(self, reservation: Reservation) -> bool:
+        """The server refused this channel, which has been released: learn from it.
+
+        Returns:
+            Whether the refusal is explained by the other channels. If not, the connection is of no use and closed:
+            what ran in channels closed long ago still counts there.
+        """
+        link = reservation.link
+        if reservation.alone and link.channels == 0:
+            # Once is no proof: sshd forgets a closed channel only after it has read what came along with our close.
+            link.refused_in_a_row += 1
+            if link.refused_in_a_row < _REFUSALS_THAT_PROVE:
+                return True
+            self._discard(link)
+            return False
+        link.limit = max(1, link.channels)
+        link.limit_expires = self._now() + _LIMIT_SECONDS
+        self.announce()
+        return True
+
+    def gone(self, link: Link) -> None:
+        """A start found this connection to be dead."""
+        link.connection.abort()
+        self.announce()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
+        links, self._links = self._links, []
+        for link in links:
+            link.connection.close()
+        for link in links:
+            with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
+                await asyncio.wait_for(link.connection.wait_closed(), 2)
+        self.announce()
+
+    def _find_room(self) -> Link | None:
+        """The connection with the fewest channels, if it has room."""
+        roomy = [link for link in self._links if link.has_room(self._now())]
+        return min(roomy, key=lambda link: link.channels) if roomy else None
+
+    def _grow_or_find_beyond(self) -> Link | None:
+        """Begin another connection if allowed; else try beyond the usual limit of a server that has not refused yet."""
+        if self._connecting is not None:
+            return None
+        if not self._links or (len(self._links) < self._size and self._now() >= self._may_grow_at):
+            self._connecting = asyncio.create_task(self._add_link())
+            return None
+        untried = [link for link in self._links if link.has_room(self._now(), beyond_usual=True)]
+        if untried:
+            return min(untried, key=lambda link: link.channels)
+        self._discard_abandoned()
+        return None
+
+    def _discard_abandoned(self) -> None:
+        """Give up a connection on which nothing runs but programs that outlive their closed channels."""
+        for link in self._links:
+            if link.abandoned == link.channels > 0 and self._now() - link.abandoned_at > _ABANDONED_SECONDS:
+                self._discard(link)
+                return
+
+    def _discard(self, link: Link) -> None:
+        self._links = [known for known in self._links if known is not link]
+        link.connection.close()
+        self.announce()
+
+    async def _add_link(self) -> None:
+        try:
+            connection = await self._connect()
+        except RemoteError as error:
+            self._failure = error
+            self._may_grow_at = self._now() + _GROW_PAUSE_SECONDS
+        else:
+            self._failure = None
+            link = Link(connection)
+            self._links.append(link)
+            watcher = asyncio.create_task(self._watch(link))
+            self._watchers.add(watcher)
+            watcher.add_done_callback(self._watchers.discard)
+        finally:
+            self._connecting = None
+            self._generation += 1
+            self.announce()
+
+    async def _watch(self, link: Link) -> None:
+        await link.connection.wait_closed()
+        self.announce()
+        if link in self._links:
+            self._drop_dead()
+
+    def _drop_dead(self) -> None:
+        before = len(self._links)
+        self._links = [link for link in self._links if link.alive]
+        if before and not self._links and not self._closed:
+            self._on_lost()
+
+    def announce(self) -> None:
+        """Wake those who wait for a channel."""
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def _wait_for_change(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN_SECONDS):  # Abandoned channels become old without a word.
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting.discard(waiter)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,107 @@
+"""The seam of the transport room: a process with byte streams, and what can start one.
+
+Everything above speaks to these two protocols only, so an SSH channel, `docker exec` or a local shell are alike.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Stream(enum.Enum):
+    """Which of a process's two output streams a piece of output came from."""
+
+    STDOUT = 1
+    STDERR = 2
+
+
+@dataclass(frozen=True)
+class ExitStatus:
+    """How a process ended: `code` for an exit, `signal` (a name without SIG) for a kill; neither if never said."""
+
+    code: int | None = None
+    signal: str | None = None
+
+
+class ByteProcess(Protocol):
+    """One process, local or remote, and its three byte streams."""
+
+    async def read(self) -> tuple[Stream, bytes] | None:
+        """The next piece of output, in order of arrival; None once both streams have ended.
+
+        Unread output is bounded: the sender is made to wait (law 9).
+
+        Raises:
+            ConnectionLostError: the connection ended before the process did.
+        """
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Send bytes to standard input, waiting while too much of it is unsent."""
+        ...
+
+    def write_eof(self) -> None:
+        """End standard input."""
+        ...
+
+    @property
+    def exit_status(self) -> ExitStatus | None:
+        """How the process ended, as soon as that is known, even if its streams are still held open by a child."""
+        ...
+
+    async def wait_exit(self) -> ExitStatus:
+        """Wait until the process has ended (its streams may still be open).
+
+        Raises:
+            ConnectionLostError: the connection ended first.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the process and its streams now. Kills a local process; a remote one sees its streams close."""
+        ...
+
+
+class Carrier(Protocol):
+    """Something that starts processes on one machine."""
+
+    @property
+    def opening_is_delicate(self) -> bool:
+        """Processes must not be started at the moment another one ends, if that can be helped.
+
+        dropbear (seen: 2022.83) closes a channel whose command has not been asked for yet when a command of another
+        channel ends, and at worst fails an assertion of its own and drops the whole connection.
+        """
+        ...
+
+    async def start(self, command: str, *, stdin: bytes = b"") -> ByteProcess:
+        """Start `command` as the remote login shell would run it.
+
+        Args:
+            command: a command line for the remote's login shell (keep it to words every shell reads alike).
+            stdin: first bytes of standard input, sent together with the start: no round trip of their own.
+
+        Raises:
+            ConnectError: no connection could be made.
+            ConnectionLostError: the connection ended while starting.
+            ChannelError: the server refused.
+        """
+        ...
+
+    async def upload(self, path: str, content: bytes) -> None:
+        """Create a file that does not exist yet, readable by its owner only, and fill it, if there is a quick way.
+
+        Args:
+            path: absolute path; its folder exists.
+
+        Raises:
+            ChannelError: there is no such way here, or it did not work: use a process. The file may have been made.
+            ConnectError, ConnectionLostError: as for `start`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close every process and connection."""
+        ...

@@ -1,0 +1,259 @@
+"""The carrier over SSH: a pool of connections to one target (D6), commands and files on separate ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
+
+from pybridge.errors import ChannelError, ConnectionDroppedError, ConnectionLostError, RemoteError
+from pybridge.transport.asyncssh_quietly import asyncssh, constants
+from pybridge.transport.connect import Connector
+from pybridge.transport.connection_group import ConnectionGroup, Reservation, SftpSession
+from pybridge.transport.credentials import Credentials
+from pybridge.transport.process import ByteProcess
+from pybridge.transport.ssh_process import (
+    ChannelRefusedError,
+    CommandRefusedError,
+    ConnectionGoneError,
+    start_ssh_process,
+)
+from pybridge.transport.ssh_target import SshTarget
+
+_DROPPED_TRIES = 3
+_DROPPED_PAUSE_SECONDS = 0.5
+_SFTP_OPEN_SECONDS = 30.0
+_MAX_REFUSALS = 6
+_MAX_SETBACKS = 3
+"""New connections that were of no use, before one start gives up."""
+_REQUEST_FAILED = constants.OPEN_REQUEST_SESSION_FAILED
+
+Role = Literal["command", "file"]
+
+
+class PoolState(enum.Enum):
+    """What the pool can do for its next caller. The values are the words of the sidecar's `status` notification."""
+
+    CONNECTING = "connecting"
+    READY = "ready"
+    RECONNECTING = "reconnecting"
+    LOST = "lost"
+    FAILED = "failed"
+
+
+class SshPool:
+    """Starts processes on one SSH target (implements `Carrier`).
+
+    Connections are opened when first needed. A refusal of the credentials is remembered: no further attempt is made
+    until there is a new pool, so that a wrong password is sent exactly once.
+
+    Args:
+        target: where to.
+        credentials: secrets; they stay in memory.
+        command_size: the most connections for commands.
+        file_size: the most connections for file transfers.
+        stagger_ms: pause between two new connections, in milliseconds.
+        on_state: told of each change of `state`, with the error for LOST and FAILED.
+    """
+
+    def __init__(
+        self,
+        target: SshTarget,
+        credentials: Credentials | None = None,
+        *,
+        command_size: int = 3,
+        file_size: int = 2,
+        stagger_ms: int = 0,
+        on_state: Callable[[PoolState, RemoteError | None], None] | None = None,
+    ) -> None:
+        self.target = target
+        self.on_state = on_state
+        self._connector = Connector(target, credentials or Credentials())
+        self._stagger_seconds = stagger_ms / 1000
+        self._one_at_a_time = asyncio.Lock()
+        self._connected_before = False
+        self._state = PoolState.CONNECTING
+        self._no_sftp: ChannelError | None = None
+        self._groups: dict[Role, ConnectionGroup] = {
+            "command": ConnectionGroup(command_size, self._open_connection, self._lost),
+            "file": ConnectionGroup(file_size, self._open_connection, self._lost),
+        }
+
+    @property
+    def state(self) -> PoolState:
+        """What the pool can do now."""
+        return self._state
+
+    @property
+    def opening_is_delicate(self) -> bool:
+        """Whether the server is one of those whose channels must not be opened while another one's command ends."""
+        links = [link for group in self._groups.values() for link in group.links]
+        return any("dropbear" in str(link.connection.get_extra_info("server_version")).lower() for link in links)
+
+    async def connect(self) -> None:
+        """Make the first connection, if there is none.
+
+        Raises:
+            ConnectError: and below, as for `start`.
+        """
+        group = self._groups["command"]
+        (await group.acquire()).release()
+
+    async def start(self, command: str, *, stdin: bytes = b"", role: Role = "command") -> ByteProcess:
+        """Start a command; see `Carrier.start`.
+
+        Args:
+            role: `file` uses the connections for file transfers, where bulk does not delay commands.
+        """
+        setbacks = 0
+        while True:
+            group, place = await self._acquire(role)
+            try:
+                process = await start_ssh_process(
+                    place.link.connection, str(self.target), command, stdin, place.release, place.abandon
+                )
+                place.granted()
+                return process
+            except ChannelRefusedError:
+                setbacks += not group.refused(place)
+                if setbacks >= _MAX_SETBACKS:
+                    raise
+            except CommandRefusedError:
+                # Seen with dropbear 2022.83 when a command of another channel ends meanwhile.
+                setbacks += 1
+                if setbacks >= _MAX_REFUSALS:
+                    raise
+            except ConnectionGoneError:
+                group.gone(place.link)
+                setbacks += 1
+                if setbacks >= _MAX_SETBACKS:
+                    raise
+
+    @contextlib.asynccontextmanager
+    async def sftp(self) -> AsyncIterator[asyncssh.SFTPClient]:
+        """Lend an SFTP client. Clients are kept open for the next borrower.
+
+        Raises:
+            ChannelError: the server has no SFTP. Remembered.
+            ConnectError: no connection could be made.
+        """
+        lent = await self._borrow_sftp()
+        link = lent.place.link
+        healthy = False
+        try:
+            yield lent.client
+            healthy = True
+        except (asyncssh.Error, OSError) as error:
+            if not link.alive or isinstance(error, (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)):
+                raise ConnectionLostError(
+                    f"The connection to {self.target} was lost during a file transfer.",
+                    next_step="The next call connects again.",
+                ) from error
+            healthy = isinstance(error, asyncssh.SFTPError)  # An answer about one file; the session goes on.
+            raise
+        finally:
+            if healthy and link.alive:
+                link.idle_sftp.append(lent)
+            else:
+                lent.client.exit()
+                lent.place.release()
+
+    async def upload(self, path: str, content: bytes) -> None:
+        """Create and fill a file over SFTP; see `Carrier.upload`."""
+        flags = constants.FXF_WRITE | constants.FXF_CREAT | constants.FXF_EXCL
+        owner_only = asyncssh.SFTPAttrs(permissions=0o600)
+        name = path.encode("utf-8", "surrogateescape")
+        try:
+            async with self.sftp() as client, client.open(name, flags, owner_only, None) as file:
+                await file.write(content)
+        except asyncssh.SFTPError as error:
+            raise ChannelError(f"SFTP could not write {path}: {error}.") from error
+
+    async def close(self) -> None:
+        """Close every process and connection."""
+        await asyncio.gather(*(group.close() for group in self._groups.values()))
+
+    async def _acquire(self, role: Role) -> tuple[ConnectionGroup, Reservation]:
+        group, commands = self._groups[role], self._groups["command"]
+        try:
+            if group.resting and commands.links:
+                return commands, await commands.acquire()
+            return group, await group.acquire()
+        except RemoteError:
+            # A server that allows one connection only still gets its files, over the connection for commands.
+            if role == "command" or not commands.links:
+                raise
+            return commands, await commands.acquire()
+
+    async def _borrow_sftp(self) -> SftpSession:
+        if self._no_sftp is not None:
+            raise self._no_sftp
+        for group in self._groups.values():
+            for link in group.links:
+                if link.idle_sftp:
+                    return link.idle_sftp.pop()
+        for _ in range(_MAX_SETBACKS):
+            group, place = await self._acquire("file")
+            link = place.link
+            try:
+                async with asyncio.timeout(_SFTP_OPEN_SECONDS):
+                    return SftpSession(await link.connection.start_sftp_client(), place)
+            except TimeoutError as error:
+                place.release()
+                raise ChannelError(f"{self.target} did not answer the request for SFTP in time.") from error
+            except (asyncssh.Error, OSError) as error:
+                place.release()
+                channel_refused = isinstance(error, asyncssh.ChannelOpenError) and error.code != _REQUEST_FAILED
+                if link.alive and channel_refused:
+                    group.refused(place)
+                elif link.alive:
+                    raise self._remember_no_sftp() from error
+            except BaseException:
+                place.release()
+                raise
+        raise ConnectionLostError(f"No SFTP session could be opened on {self.target}.", next_step="Try again.")
+
+    def _remember_no_sftp(self) -> ChannelError:
+        self._no_sftp = ChannelError(f"{self.target} has no SFTP server.")
+        return self._no_sftp
+
+    async def _open_connection(self) -> asyncssh.SSHClientConnection:
+        """One at a time, with the stagger between them; tried again if dropped before authentication (MaxStartups)."""
+        async with self._one_at_a_time:
+            first = not any(group.links for group in self._groups.values())
+            if first:
+                self._set_state(PoolState.RECONNECTING if self._connected_before else PoolState.CONNECTING)
+            elif self._stagger_seconds:
+                await asyncio.sleep(self._stagger_seconds)
+            try:
+                connection = await self._open_with_patience()
+            except RemoteError as error:
+                if first:
+                    self._set_state(PoolState.FAILED, error)
+                raise
+            self._connected_before = True
+            self._set_state(PoolState.READY)
+            return connection
+
+    async def _open_with_patience(self) -> asyncssh.SSHClientConnection:
+        for attempt in range(1, _DROPPED_TRIES):
+            try:
+                return await self._connector.open()
+            except ConnectionDroppedError as error:
+                if error.authenticating:
+                    raise
+                await asyncio.sleep(_DROPPED_PAUSE_SECONDS * attempt)
+        return await self._connector.open()
+
+    def _lost(self) -> None:
+        if any(group.links for group in self._groups.values()):
+            return
+        self._set_state(PoolState.LOST, ConnectionLostError(f"The connection to {self.target} was lost."))
+
+    def _set_state(self, state: PoolState, error: RemoteError | None = None) -> None:
+        if state is not self._state or error is not None:
+            self._state = state
+            if self.on_state is not None:
+                self.on_state(state, error)

@@ -1,0 +1,1 @@
+"""One reachable machine: probe, persistent shells, commands, files, search."""

@@ -1,0 +1,237 @@
+"""Compare-and-swap of remote files: the one request that puts new contents in place, and the reading of its answer.
+
+The request (laws 2 and 3) stages and verifies every new content beside its target, gives it the target's attributes,
+compares every target with the version it is expected to hold, and only then replaces them, back to back. A failure on
+the way takes back what was done. Where replacing would lose something (hard links, an owner, an ACL, a bind mount, a
+folder that is not writable), the content is refilled in place from the verified temporary, with the old content kept
+beside it until the new one is verified.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pybridge.errors import (
+    ChangeLeftError,
+    FileError,
+    FileMissingError,
+    FilePermissionError,
+    IsDirectoryError,
+    NotDirectoryError,
+    OutcomeUnknownError,
+    StorageError,
+    UnverifiedWriteError,
+)
+from pybridge.host.checksums import version_of
+from pybridge.host.facts import Facts
+from pybridge.host.framing import Reply, decode_text, quote
+from pybridge.host.model import ABSENT, Change, FileVersion
+
+TEMPORARY_PREFIX = ".pybridge-"
+"""Starts with a dot and has no further one: a watched or included folder does not load it by its extension."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change with everything its script needs.
+
+    Args:
+        change: what is asked.
+        real: the target with symlinks resolved, as it was when the change was computed.
+        mode: permission bits of a new file, or those known of the old one.
+        temporary: where the new content is staged.
+        elsewhere: where it is staged if the target's folder is not writable, or None.
+        version: the version that will stand afterwards.
+        umask: permission bits that new files and folders do not get.
+        uploaded: the temporary that already holds the content, or None: the request carries it.
+        root: a folder above the target that must exist, or "": it is not created with the others.
+    """
+
+    change: Change
+    real: str
+    mode: int
+    temporary: str
+    elsewhere: str | None
+    version: FileVersion
+    umask: int
+    uploaded: str | None = None
+    root: str = ""
+
+    @property
+    def creates(self) -> bool:
+        """The file is a new one."""
+        return self.change.content is not None and self.change.expected == ABSENT
+
+    @property
+    def creation_umask(self) -> str:
+        """The umask to make the temporary with, so that it has its final permissions from the start; "" for private.
+
+        A folder with default ACL entries overrules the umask, which a later chmod would undo.
+        """
+        natural = self.creates and self.change.mode_from is None and self.umask & 0o600 == 0
+        return f"{self.umask:o}" if natural else ""
+
+    @property
+    def temporaries(self) -> tuple[str, ...]:
+        """Every path this step may leave behind when the link dies."""
+        bases = [self.temporary] + ([self.elsewhere] if self.elsewhere else [])
+        return tuple(path for base in bases for path in (base, base + "-old"))
+
+
+def plan(change: Change, real: str, mode: int, facts: Facts, *, workdir: str | None = None) -> Step:
+    """A step with names of its own for the temporaries.
+
+    Args:
+        workdir: the folder worked in; if it is gone, nothing is created in its place.
+    """
+    folder = posixpath.dirname(real)
+    name = TEMPORARY_PREFIX + secrets.token_hex(8)
+    elsewhere = None
+    if facts.scratch is not None and facts.scratch != folder:
+        elsewhere = posixpath.join(facts.scratch, name)
+    version = ABSENT if change.content is None else version_of(change.content, facts.algorithm)
+    root = workdir if workdir is not None and real.startswith(workdir.rstrip("/") + "/") else ""
+    return Step(change, real, mode, posixpath.join(folder, name), elsewhere, version, facts.umask, root=root)
+
+
+def apply_script(steps: Sequence[Step], facts: Facts) -> str:
+    """The request's script for `steps`; all of them are made or none."""
+    several = "1" if len(steps) > 1 else "0"
+    # The last one goes first: folders may lie in those made before.
+    backwards = list(reversed(list(enumerate(steps))))
+    undo = [f"pb_undo {i} {quote(s.change.path)} {quote(s.real)}" for i, s in backwards]
+    undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
+    # The remote's environment may hold variables of these names. A dead link must not stop a rollback half-way.
+    unset = " ".join(f"{name}{i}=" for i in range(len(steps)) for name in "GHMTX")
+    uploaded = "".join(f" T{i}={quote(s.uploaded)}" for i, s in enumerate(steps) if s.uploaded is not None)
+    lines = [f"{facts.settings} C= {unset}{uploaded}", "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
+    for index, step in enumerate(steps):
+        lines += _stage(index, step, facts)
+    for index, step in enumerate(steps):
+        if step.change.content is not None:
+            lines.append(
+                f"pb_prepare {index} {quote(step.real)} {_digest(step.change.expected)}"
+                f" {'-' if step.creation_umask else f'{step.mode:o}'}"
+                f" {quote(posixpath.dirname(step.real).rstrip('/'))}"
+            )
+    for index, step in enumerate(steps):
+        lines.append(f"pb_check {index} {quote(step.change.path)} {quote(step.real)} {_digest(step.change.expected)}")
+    lines.append('if [ -n "$C" ]; then printf \'conflict%s\\n\' "$C"; pb_abort; exit 0; fi')
+    for index, step in enumerate(steps):
+        if step.change.content is None:
+            lines.append(f"pb_remove {index} {quote(step.change.path)} {quote(step.temporary)}")
+        else:
+            lines.append(
+                f"pb_put {index} {quote(step.real)} {_digest(step.change.expected)} {_digest(step.version)} {several}"
+            )
+    for index in range(len(steps)):
+        lines.append(f'rm -f "$T{index}" "$T{index}-old"')
+    lines.append("printf 'done\\n'")
+    return "\n".join(lines)
+
+
+def _digest(version: FileVersion) -> str:
+    return "absent" if version == ABSENT else version.digest.partition(":")[2]
+
+
+def _stage(index: int, step: Step, facts: Facts) -> list[str]:
+    content = step.change.content
+    if content is None:
+        return []
+    lines = []
+    if step.creates:
+        lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
+    if step.uploaded is not None:
+        return [*lines, f"pb_staged {index} {quote(step.uploaded)} {_digest(step.version)}"]
+    elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
+    words = f"{quote(step.temporary)} {elsewhere} {_digest(step.version)} {step.creation_umask}"
+    lines.append(f"pb_stage {index} {words} <<'PB_END'")
+    lines.append(encode_content(content, facts))
+    lines.append("PB_END")
+    return lines
+
+
+def encode_content(content: bytes, facts: Facts) -> str:
+    """`content` in the form the remote's decoder reads from a heredoc."""
+    if facts.decoder != "pb_octal":
+        return base64.encodebytes(content).decode("ascii").rstrip("\n")
+    escapes = [f"\\{byte:03o}" for byte in content]
+    return "\n".join("".join(escapes[i : i + 60]) for i in range(0, len(escapes), 60))
+
+
+def conflicts(reply: Reply, steps: Sequence[Step]) -> list[Step]:
+    """The steps whose target is not the expected version, none if the changes were made.
+
+    Raises:
+        FileError: a step failed; nothing of the whole request stands, unless the error says otherwise.
+    """
+    lines = [line.split() for line in reply.stdout.decode("ascii", "replace").split("\n")]
+    for words in lines:
+        if len(words) == 2 and words[0] == "left":
+            raise not_taken_back(steps[int(words[1])])
+    for words in lines:
+        match words:
+            case ["done"]:
+                return []
+            case ["conflict", *indices]:
+                return [steps[int(i)] for i in indices]
+            case ["error", index, stage]:
+                raise failure(steps[int(index)], stage, decode_text(reply.stderr))
+    raise OutcomeUnknownError(
+        "The remote shell ended a write without saying how it went.",
+        path=steps[0].change.path,
+        next_step="Read the file again before you go on.",
+    )
+
+
+_REASONS: tuple[tuple[str, type[FileError], str], ...] = (
+    (r"No space left on device", StorageError, "The remote's disk is full."),
+    (r"[Qq]uota exceeded", StorageError, "The remote user's disk quota is used up."),
+    (r"Read-only file system", StorageError, "The file system is mounted read-only."),
+    (r"Permission denied|Operation not permitted", FilePermissionError, "The remote user may not write there."),
+    (r"Not a directory|File exists", NotDirectoryError, "A file stands where one of its folders is meant."),
+    (r"Is a directory", IsDirectoryError, "A folder stands where the file is meant."),
+    (r"File name too long", FileError, "The name is too long for the remote's file system."),
+)
+
+
+def not_taken_back(step: Step) -> ChangeLeftError:
+    """The error when a change of several was made and could not be taken back after another had failed."""
+    path = step.change.path
+    places = " or ".join(f"{base}-old" for base in (step.temporary, step.elsewhere) if base)
+    return ChangeLeftError(
+        f"A change of {path} failed half-way and could not be taken back at once.",
+        path=path,
+        next_step=f"Its old content lies in {places}; the next connection puts a torn file right.",
+    )
+
+
+def failure(step: Step, stage: str, stderr: str) -> FileError:
+    """The error that a step's messages amount to.
+
+    Args:
+        stage: which part of the step failed.
+        stderr: what the remote's programs said.
+    """
+    path = step.change.path
+    kept = "The file was not changed."
+    if stage == "workdir":
+        return FileMissingError(
+            f"Cannot write {path}: the folder {step.root} does not exist on the remote any more.",
+            path=path,
+            next_step="Nothing was created.",
+        )
+    if stage == "verify" and not stderr.strip():
+        return UnverifiedWriteError(
+            f"What arrived at the remote for {path} is not what was sent.", path=path, next_step=kept + " Try again."
+        )
+    for pattern, error, reason in _REASONS:
+        if re.search(pattern, stderr):
+            return error(f"Cannot write {path}: {reason}", path=path, next_step=kept)
+    said = stderr.strip().split("\n")[-1] if stderr.strip() else f"it failed at the step {stage!r}"
+    return FileError(f"Cannot write {path}: {said}", path=path, next_step=kept)

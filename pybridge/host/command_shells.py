@@ -1,0 +1,168 @@
+"""Idle shells waiting for a command: each takes one, becomes it, and is replaced in the background.
+
+So a command costs one round trip, has its own channel, and its exit status is the channel's own.
+
+Where the carrier says that opening is delicate, shells are only started while no command runs, and no command starts
+while one is being started; only when no running command ends for a while do those that wait get their shells at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+
+from pybridge.errors import ConnectionLostError, RemoteError
+from pybridge.host.control_shell import START_COMMAND
+from pybridge.host.framing import encode_text
+from pybridge.host.guard import guard_functions
+from pybridge.transport.process import ByteProcess, Carrier
+
+READY = 2
+READY_WHERE_DELICATE = 4
+PATIENCE = 1.0
+"""Seconds without a command's end before the shells of those that wait are started all the same."""
+STARTS = 3
+"""How often a shell is started for a command that waits: nothing of the command has been sent by then."""
+
+
+class CommandShells:
+    """Keeps a few shells ready.
+
+    Args:
+        carrier: where they are started.
+    """
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._delicate = carrier.opening_is_delicate
+        self._ready = READY_WHERE_DELICATE if self._delicate else READY
+        self._running = 0
+        self._impatient: asyncio.TimerHandle | None = None
+        self._idle: deque[ByteProcess] = deque()
+        self._waiting: deque[asyncio.Future[ByteProcess]] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
+        self._exports = ""
+        self._closed = False
+
+    def use_environment(self, exports: str) -> None:
+        """Shells started from now on have this environment; the ones waiting get it too, ahead of their command."""
+        self._exports = exports
+        self.drop_idle()
+
+    async def take(self) -> ByteProcess:
+        """A shell that reads POSIX sh from its standard input, already in the login environment and with the guard's
+        functions.
+
+        Raises:
+            ConnectError, ConnectionLostError, ChannelError: none could be started.
+        """
+        while self._delicate and self._opening and not self._running:
+            await asyncio.wait(self._opening)
+        while self._idle:
+            process = self._idle.popleft()
+            if process.exit_status is None:
+                self._running += 1
+                self.refill()
+                return process
+            process.close()
+        waiter: asyncio.Future[ByteProcess] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self.refill()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._idle.append(waiter.result())
+                self._running -= 1
+            raise
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiter)
+
+    def ended(self) -> None:
+        """A shell that was taken has ended, or was let go of."""
+        self._running -= 1
+        self._be_patient()
+        self.refill()
+
+    def refill(self, *, now: bool = False) -> None:
+        """Start what is missing, in the background.
+
+        Args:
+            now: also while commands run.
+        """
+        if self._closed:
+            return
+        if self._delicate and self._running and not now:
+            if self._waiting and self._impatient is None:
+                self._impatient = asyncio.get_running_loop().call_later(PATIENCE, self._lose_patience)
+            return
+        missing = len(self._waiting) + self._ready - len(self._idle) - len(self._opening)
+        for _ in range(missing):
+            task = asyncio.create_task(self._open())
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self) -> None:
+        exports = self._exports
+        try:
+            process = await self._start(exports)
+        except RemoteError as error:
+            self._fail_one(error)
+            return
+        except asyncio.CancelledError:
+            self._fail_one(RemoteError("the connection is being closed"))
+            raise
+        if self._closed or exports is not self._exports:
+            process.close()
+            if not self._closed:
+                await self._open()
+            return
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                self._running += 1
+                waiter.set_result(process)
+                return
+        self._idle.append(process)
+
+    async def _start(self, exports: str) -> ByteProcess:
+        for attempt in range(1, STARTS + 1):
+            try:
+                return await self._carrier.start(START_COMMAND, stdin=encode_text(f"{guard_functions()}\n{exports}\n"))
+            except ConnectionLostError:
+                # A dropbear whose connection breaks over this (see the module's text) takes a new one.
+                if attempt == STARTS or not self._waiting or self._closed:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _be_patient(self) -> None:
+        if self._impatient is not None:
+            self._impatient.cancel()
+            self._impatient = None
+
+    def _lose_patience(self) -> None:
+        self._impatient = None
+        if self._waiting:
+            self.refill(now=True)
+
+    def _fail_one(self, error: RemoteError) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    def drop_idle(self) -> None:
+        """Let go of the shells that wait: they are of no use any more."""
+        while self._idle:
+            self._idle.popleft().close()
+
+    def close(self) -> None:
+        """Let go of every idle shell and stop starting new ones."""
+        self._closed = True
+        self._be_patient()
+        for task in self._opening:
+            task.cancel()
+        self.drop_idle()

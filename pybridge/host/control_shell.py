@@ -1,0 +1,138 @@
+"""Persistent `sh` processes that answer small requests in one round trip each.
+
+They live only in the remote's memory and end with the connection. A shell whose reply cannot be trusted any more (a
+timeout, a cancelled wait, a malformed frame) is thrown away, never used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from pybridge.errors import ConnectionLostError, ProtocolError, RemoteTimeoutError
+from pybridge.host.framing import Reply, ReplyReader, encode_request, encode_text, new_marker
+from pybridge.transport.process import ByteProcess, Carrier
+
+START_COMMAND = "exec /bin/sh"
+"""Read alike by sh, bash, zsh, fish and csh; under OpenSSH the shell so started leads the channel's session."""
+
+DEFAULT_TIMEOUT = 30.0
+MAX_REPLY_BYTES = 96 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ShellIdentity:
+    """Which process a control shell is, so that a later connection can tell whether it still lives.
+
+    Args:
+        pid: its process id on the remote.
+        started: its start time in clock ticks since boot, "-" where /proc does not tell.
+        boot_id: the kernel's boot id, "-" where there is none.
+    """
+
+    pid: int
+    started: str
+    boot_id: str
+
+
+class ControlShell:
+    """One persistent `sh`, answering one request at a time."""
+
+    def __init__(self, process: ByteProcess, identity: ShellIdentity) -> None:
+        self._process = process
+        self.identity = identity
+        self.usable = True
+
+    @classmethod
+    async def start(cls, carrier: Carrier, prelude: str, first: str, timeout: float) -> tuple[ControlShell, Reply]:
+        """Start a shell, define `prelude` in it and make a first request, all in one flight.
+
+        Whatever login scripts print before is dropped.
+
+        Args:
+            carrier: where to start it.
+            prelude: function definitions, `pb_identity` among them.
+            first: the first request's script.
+            timeout: seconds for the whole.
+
+        Raises:
+            ConnectError, ConnectionLostError, ChannelError: it could not be started.
+            ProtocolError: what answers is no POSIX shell.
+            RemoteTimeoutError: nothing answered in time.
+        """
+        marker = new_marker()
+        begin = new_marker()
+        hello = f"LC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
+        stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
+        process = await carrier.start(START_COMMAND, stdin=stdin)
+        try:
+            reply = await _collect(process, marker, timeout)
+            stdout = _after(reply.stdout, begin)
+            identity_line, _, rest = stdout.partition(b"\n")
+            words = identity_line.decode("ascii", "replace").split()
+            if len(words) != 3 or not words[0].isdigit():
+                raise ProtocolError("the remote shell did not say which process it is")
+        except BaseException:
+            process.close()
+            raise
+        identity = ShellIdentity(int(words[0]), words[1], words[2])
+        return cls(process, identity), Reply(rest, _after(reply.stderr, begin), reply.status)
+
+    async def request(self, script: str, *, timeout: float = DEFAULT_TIMEOUT) -> Reply:
+        """Run `script` in a subshell and wait for its frame.
+
+        Raises:
+            ConnectionLostError: the shell or its connection ended before the reply was whole.
+            ProtocolError: the reply is malformed or over `MAX_REPLY_BYTES`.
+            RemoteTimeoutError: no whole reply in `timeout` seconds.
+        """
+        marker = new_marker()
+        self.usable = False  # until a whole reply has come, also when this wait is cancelled
+        collecting = asyncio.create_task(_collect(self._process, marker, timeout))
+        try:
+            async with asyncio.timeout(timeout):
+                await self._process.write(encode_request(script, marker))
+            reply = await collecting
+        except TimeoutError:
+            raise _timed_out(timeout) from None
+        finally:
+            collecting.cancel()
+        self.usable = True
+        return reply
+
+    def close(self) -> None:
+        """Let go of the shell; it ends when its standard input does."""
+        self.usable = False
+        self._process.close()
+
+
+async def _collect(process: ByteProcess, marker: str, timeout: float) -> Reply:
+    reader = ReplyReader(marker, MAX_REPLY_BYTES)
+    try:
+        async with asyncio.timeout(timeout):
+            while (piece := await process.read()) is not None:
+                if reader.feed(*piece):
+                    return reader.reply()
+    except TimeoutError:
+        raise _timed_out(timeout) from None
+    status = process.exit_status
+    if status is not None and status.code in (126, 127):
+        raise ProtocolError("the remote could not start /bin/sh", next_step="pybridge needs a POSIX sh on the remote.")
+    raise ConnectionLostError("the remote shell ended before it had answered")
+
+
+def _after(data: bytes, begin: str) -> bytes:
+    at = data.find(begin.encode() + b"\n")
+    if at < 0:
+        raise ProtocolError(
+            "the remote's login does not lead to a POSIX shell",
+            next_step="Its login shell answered something else. Try `ssh HOST 'exec /bin/sh'` by hand.",
+        )
+    return data[at + len(begin) + 1 :]
+
+
+def _timed_out(timeout: float) -> RemoteTimeoutError:
+    return RemoteTimeoutError(
+        f"the remote did not answer within {timeout:g} s",
+        next_step="The link or the machine may be overloaded; the next call tries again.",
+    )

@@ -1,0 +1,164 @@
+"""Reading remote files through a control shell: whole files, slices of large ones, folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pybridge.errors import FileError, FileMissingError, FilePermissionError, NotDirectoryError, ProtocolError
+from pybridge.host.checksums import version_of
+from pybridge.host.facts import Facts
+from pybridge.host.framing import decode_text, quote
+from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, Stat
+
+_KINDS = {b"f": FileKind.FILE, b"d": FileKind.DIRECTORY, b"s": FileKind.SPECIAL}
+_MODE_BITS = re.compile(r"[-bcdlps]([r-][w-][xsS-])([r-][w-][xsS-])([r-][w-][xtT-])")
+
+
+def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
+    """The script that answers `requests` in their order."""
+    lines = [facts.settings]
+    for request in requests:
+        held = ""
+        if request.held is not None and request.held.digest.startswith(facts.algorithm + ":"):
+            held = request.held.digest.partition(":")[2]
+        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker}")
+    return "\n".join(lines)
+
+
+def parse_fetched(output: bytes, requests: Sequence[Fetch], facts: Facts, marker: str) -> list[Fetched]:
+    """What `fetch_script` printed.
+
+    Raises:
+        ProtocolError: it is not of that form.
+    """
+    ending = b"\0" + marker.encode() + b" "
+    answers: list[Fetched] = []
+    at = 0
+    for request in requests:
+        stop = output.find(ending, at)
+        line_end = output.find(b"\n", stop)
+        if stop < 0 or line_end < 0:
+            raise ProtocolError(f"the remote's answer about {request.path} is cut short")
+        status = output[stop + len(ending) : line_end]
+        answers.append(_parse_one(output[at:stop], status, request, facts))
+        at = line_end + 1
+    return answers
+
+
+def _parse_one(record: bytes, status: bytes, request: Fetch, facts: Facts) -> Fetched:
+    fields = record.split(b"\0", 4)
+    if len(fields) < 4:
+        raise ProtocolError(f"the remote's answer about {request.path} is malformed")
+    kind, real_bytes, stat_bytes, how = fields[:4]
+    rest = fields[4] if len(fields) > 4 else b""
+    path, real = request.path, decode_text(real_bytes)
+    if kind == b"m":
+        if how == b"denied":
+            denied = FilePermissionError(
+                f"Permission denied: {path}",
+                path=path,
+                next_step=f"{facts.user or 'the remote user'} may not look into one of its folders.",
+            )
+            return Fetched(path, real, error=denied)
+        if how == b"loop":
+            loop = FileError(f"{path} is a symlink that leads nowhere: they go in a circle.", path=path)
+            return Fetched(path, real, error=loop)
+        siblings = tuple(decode_text(name) for name in rest.split(b"\0") if name)
+        return Fetched(path, real, version=ABSENT, siblings=siblings)
+    stat = _parse_stat(stat_bytes, kind)
+    if how == b"e":
+        unreadable = FilePermissionError(
+            f"Permission denied: {path}", path=path, next_step=f"{facts.user} may not read this file on the remote."
+        )
+        return Fetched(path, real, stat, error=unreadable)
+    if how == b"u":
+        return Fetched(path, real, stat, version=request.held, unchanged=True)
+    if how != b"y":
+        return Fetched(path, real, stat)
+    if len(rest) > request.max_bytes:
+        return Fetched(path, real, stat)
+    if status != b"0":
+        failed = FileError(
+            f"The remote could not read {path} to its end.",
+            path=path,
+            next_step="Look at it with bash: `ls -l`, `dmesg`.",
+        )
+        return Fetched(path, real, stat, error=failed)
+    return Fetched(path, real, stat, version=version_of(rest, facts.algorithm), content=rest)
+
+
+def _parse_stat(line: bytes, kind: bytes) -> Stat:
+    words = line.decode("ascii", "replace").split()
+    if len(words) < 4 or kind not in _KINDS:
+        raise ProtocolError("the remote's stat answered in an unknown form")
+    try:
+        return Stat(_KINDS[kind], int(words[0]), parse_mode(words[1]), float(words[2]), int(words[3]))
+    except ValueError:
+        raise ProtocolError("the remote's stat answered in an unknown form") from None
+
+
+def parse_mode(text: str) -> int:
+    """Permission bits from octal digits, or from the letters `ls -l` shows; 0 for neither."""
+    if text and all(c in "01234567" for c in text):
+        return int(text, 8)
+    letters = _MODE_BITS.match(text)
+    if letters is None:
+        return 0
+    mode = 0
+    for place, group in enumerate(letters.groups()):
+        bits = 4 * (group[0] == "r") + 2 * (group[1] == "w") + (group[2] in "xst")
+        mode |= bits << (6 - 3 * place)
+        if group[2] in "sStT":
+            mode |= 0o4000 >> place
+    return mode
+
+
+def slice_script(path: str, first_line: int, max_lines: int, max_line_bytes: int, facts: Facts, marker: str) -> str:
+    """The script that cuts lines out of a large file."""
+    return f"{facts.settings}\npb_slice {quote(path)} {first_line} {max_lines} {max_line_bytes} {marker}"
+
+
+def parse_slice(output: bytes, path: str, marker: str) -> tuple[int, bytes, tuple[bytes, ...]]:
+    """Total number of lines, the file's first bytes, and the lines.
+
+    Raises:
+        FileError: the remote could not read the file.
+    """
+    total, head_sign, rest = output.partition(b"\0")
+    ending = b"\0" + marker.encode() + b"\n"
+    head, lines_sign, rest = rest.partition(ending)
+    body, end_sign, _ = rest.partition(ending)
+    if not (head_sign and lines_sign and end_sign and total.isdigit()):
+        raise FileError(f"The remote could not read {path}.", path=path, next_step="Look at it with bash: `ls -l`.")
+    lines = body.split(b"\n")
+    if lines and lines[-1] == b"":
+        lines.pop()
+    return int(total), head, tuple(lines)
+
+
+def list_script(path: str, facts: Facts) -> str:
+    """The script that names everything in a folder; exit status 3 no folder, 4 unreadable."""
+    quoted = quote(path)
+    return (
+        f"{facts.settings}\n[ -e {quoted} ] || exit 2\n[ -d {quoted} ] || exit 3\n[ -r {quoted} ] && [ -x {quoted} ] ||"
+        f" exit 4\npb_list {quoted}"
+    )
+
+
+def parse_list(output: bytes, status: int, path: str) -> list[Entry]:
+    """Entries as the remote's shell lists them.
+
+    Raises:
+        FileMissingError, NotDirectoryError, FilePermissionError: as the exit status says.
+    """
+    match status:
+        case 2:
+            raise FileMissingError(f"No such folder: {path}", path=path)
+        case 3:
+            raise NotDirectoryError(f"Not a folder: {path}", path=path)
+        case 4:
+            raise FilePermissionError(
+                f"Permission denied: {path}", path=path, next_step="The remote user may not list this folder."
+            )
+    return [Entry(decode_text(name[1:]), name[:1] == b"d") for name in output.split(b"\0") if name[:1] in (b"d", b"f")]

@@ -1,0 +1,15 @@
+"""A guard beside each running command: it ends the command's tree if the connection does (law 7).
+
+A server that loses its connection, or whose client was killed, closes the channels' streams and signals nobody: a
+command would run on, unseen, while the next call may start the same work again.
+"""
+
+from __future__ import annotations
+
+from pybridge.host.facts import script
+from pybridge.host.process_tree import GRACE
+
+
+def guard_functions() -> str:
+    """POSIX sh functions; `pb_guard LEADS`, called right before a shell becomes a command, starts the guard."""
+    return script("guard.sh").replace("@PROCESS_TREE@", script("process_tree.sh")).replace("@GRACE@", f"{GRACE:g}")

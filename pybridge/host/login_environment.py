@@ -1,0 +1,114 @@
+"""The environment of a login on the remote, captured once: what nvm, pyenv and ~/.profile set up.
+
+The login shell is started as a login and interactive shell (where such lines usually live), its own output thrown
+away, and asked for `export -p` of a POSIX sh: text that any sh reads back. What never comes, or comes too late, is done
+without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import posixpath
+import re
+from dataclasses import dataclass
+
+from pybridge.errors import RemoteError
+from pybridge.host.control_shell import START_COMMAND
+from pybridge.host.framing import decode_text, encode_text, new_marker, quote
+from pybridge.transport.process import Carrier, Stream
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 5.0
+_MOST_BYTES = 1024 * 1024
+_EXPORT = re.compile(r"(?:export|declare -x|typeset -x) ([A-Za-z_][A-Za-z0-9_]*)(=|$)", re.MULTILINE)
+_NOT_OURS = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "TERM", "LC_ALL", "PS1", "PS2", "PB_NONE"})
+
+
+@dataclass(frozen=True)
+class LoginEnvironment:
+    """What a login gives to commands.
+
+    Args:
+        exports: POSIX sh text that sets the environment.
+        rg: path of ripgrep on the login's PATH, or None.
+        umask: the login's umask, or None.
+        how: "login" when it was captured, "none" when not.
+    """
+
+    exports: str = ""
+    rg: str | None = None
+    umask: int | None = None
+    how: str = "none"
+
+
+def login_shell(shell: str) -> str:
+    """The shell whose login is captured: the user's own if it is bash or zsh, else bash if there, else sh."""
+    name = posixpath.basename(shell)
+    return quote(shell) if name in ("bash", "zsh", "sh", "dash", "ash", "ksh") else "bash"
+
+
+async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE) -> LoginEnvironment:
+    """The login environment; an empty one if it cannot be had within `deadline` seconds a try.
+
+    Args:
+        carrier: where to log in.
+        shell: path of the user's login shell, may be empty.
+        deadline: seconds for each of the two tries (interactive login, plain login).
+    """
+    for flags in ("-l -i -c", "-l -c"):
+        try:
+            async with asyncio.timeout(deadline):
+                found = await _try(carrier, login_shell(shell), flags)
+        except (TimeoutError, RemoteError) as error:
+            log.info("login environment: %s %s gave nothing (%s)", shell, flags, type(error).__name__)
+            continue
+        if found is not None:
+            return found
+    return LoginEnvironment()
+
+
+async def _try(carrier: Carrier, shell: str, flags: str) -> LoginEnvironment | None:
+    marker = new_marker()
+    inner = (
+        f"printf '\\n%s\\n' {marker}; command -v rg; printf '\\n%s\\n' {marker}; umask; "
+        f"printf '\\n%s\\n' {marker}; export -p; printf '\\n%s\\n' {marker}"
+    )
+    outer = f"exec /bin/sh -c {quote(inner)}"
+    script = f"TERM=dumb; export TERM\nexec {shell} {flags} {quote(outer)} </dev/null 2>/dev/null\n"
+    process = await carrier.start(START_COMMAND, stdin=encode_text(script))
+    output = bytearray()
+    closing = f"\n{marker}\n".encode()
+    try:
+        while (piece := await process.read()) is not None and output.count(closing) < 4:
+            if piece[0] is Stream.STDOUT:
+                output += piece[1]
+            if len(output) > _MOST_BYTES:
+                return None
+    finally:
+        process.close()
+    parts = bytes(output).split(closing)
+    if len(parts) != 5:
+        return None
+    umask = decode_text(parts[2]).strip()
+    return LoginEnvironment(
+        exports=only_variables(decode_text(parts[3])),
+        rg=decode_text(parts[1]).strip() or None,
+        umask=int(umask, 8) if re.fullmatch(r"[0-7]{1,4}", umask) else None,
+        how="login",
+    )
+
+
+def only_variables(exports: str) -> str:
+    """The output of `export -p` less the variables that belong to one shell process and not to a login."""
+    starts = list(_EXPORT.finditer(exports))
+    kept = []
+    for found, following in zip(starts, [*starts[1:], None], strict=True):
+        if found.start() > 0 and exports[found.start() - 1] != "\n":
+            continue
+        if found[1] in _NOT_OURS or found[2] != "=":
+            continue
+        text = exports[found.start() : following.start() if following else len(exports)].rstrip("\n")
+        kept.append("export " + text.split(" ", 1)[1].removeprefix("-x "))
+    return "\n".join(kept)

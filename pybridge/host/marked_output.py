@@ -1,0 +1,81 @@
+"""A command's output, told from whatever a login script or the server printed before it began."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybridge.errors import ConfigurationError, FileMissingError, FilePermissionError, NotDirectoryError
+from pybridge.host.model import Command
+from pybridge.transport.process import Stream
+
+
+class MarkedOutput:
+    """Hands on the command's own output: what follows the marker on each stream.
+
+    Args:
+        command: whose `on_output` is told.
+        marker: the line that `command_script` has printed on both streams before the command begins.
+    """
+
+    def __init__(self, command: Command, marker: str) -> None:
+        self._command = command
+        self._opening = b"\n" + marker.encode()
+        self._before: dict[Stream, bytearray | None] = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
+        self.pid: int | None = None
+        """Of the command's shell, once it is known."""
+        self.started = asyncio.Event()
+        """Set once the marker has come, or the streams have ended."""
+        self._state = "none"
+
+    def feed(self, stream: Stream, data: bytes) -> None:
+        """A piece of what the channel brought."""
+        before = self._before[stream]
+        if before is None:
+            self._command.on_output(stream, data)
+            return
+        before += data
+        at = before.find(self._opening)
+        end = before.find(b"\n", at + 1) if at >= 0 else -1
+        if end < 0:
+            del before[: max(0, len(before) - 65536)]
+            return
+        if stream is Stream.STDOUT:
+            words = before[at + len(self._opening) : end].split()
+            if len(words) == 2 and words[0].isdigit():
+                self.pid = int(words[0])
+                self._state = words[1].decode("ascii", "replace")
+            self.started.set()
+        rest = bytes(before[end + 1 :])
+        self._before[stream] = None
+        if rest:
+            self._command.on_output(stream, rest)
+
+    def end(self) -> None:
+        """Both streams have ended."""
+        self.started.set()
+
+    def check(self, shell: str) -> None:
+        """See that the command was begun.
+
+        Args:
+            shell: path of the shell it was meant for.
+
+        Raises:
+            FileMissingError, NotDirectoryError, FilePermissionError: its working folder cannot be used.
+            ConfigurationError: there is no such shell. Nothing was run in any of these cases.
+        """
+        workdir = self._command.workdir
+        match self._state:
+            case "missing":
+                raise FileMissingError(
+                    f"The working folder {workdir} does not exist on the remote; nothing was run.", path=workdir
+                )
+            case "file":
+                raise NotDirectoryError(f"{workdir} is a file, not a folder; nothing was run.", path=workdir)
+            case "denied":
+                raise FilePermissionError(f"The remote user may not enter {workdir}; nothing was run.", path=workdir)
+            case "noshell":
+                raise ConfigurationError(
+                    f"The shell {shell} is not on the remote; nothing was run.",
+                    next_step="Set REMOTE_SHELL to one that is there, or unset it.",
+                )

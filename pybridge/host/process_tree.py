@@ -1,0 +1,46 @@
+"""Ending a command with everything it started, and nothing else (law 7).
+
+Where the command leads its own session (an OpenSSH channel, or `setsid`), its session and process group are its tree,
+also for children whose parent is gone. Elsewhere (dropbear without `setsid`) the group is the whole connection's, so
+only descendants count. The processes found at the first signal are remembered with their start times: one that left
+the tree meanwhile is still ended by the second, a stranger that got its number is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybridge.host.facts import script
+from pybridge.host.framing import decode_text
+from pybridge.host.shells import ControlShells
+
+GRACE = 3.0
+"""Seconds between SIGTERM and SIGKILL, as OpenCode's own bash tool has it."""
+
+
+async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.Event) -> None:
+    """SIGTERM to the whole tree of `pid`, then SIGKILL to what is left of it.
+
+    Args:
+        shells: of the host the process runs on.
+        pid: the command's first process.
+        leads: it leads its own session.
+        gone: set once the command and its streams have ended; cuts the grace short.
+
+    Raises:
+        RemoteError: the remote could not be reached to do it.
+    """
+    seen = await _signal(shells, pid, leads, "TERM", "")
+    try:
+        async with asyncio.timeout(GRACE):
+            await gone.wait()
+    except TimeoutError:
+        pass
+    await _signal(shells, pid, leads, "KILL", seen)
+
+
+async def _signal(shells: ControlShells, pid: int, leads: bool, signal: str, only: str) -> str:
+    request = f"PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL={signal} PB_ONLY='{only}'\n{script('process_tree.sh')}"
+    reply = await shells.request(request, retry=True)
+    words = decode_text(reply.stdout).split()
+    return " ".join(word for word in words if all(c.isdigit() or c in ":-" for c in word))

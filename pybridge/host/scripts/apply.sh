@@ -1,0 +1,197 @@
+# Functions of a compare-and-swap request (host/applying.py makes the calls). Per change I, in variables with that
+# suffix: T the staged temporary, H how it will get there (link, move, refill, remove), M its final mode,
+# B whether a backup was asked for, X what has been done.
+
+pb_fail() { # index stage
+  printf 'error %s %s\n' "$1" "$2"
+  pb_abort
+  exit 0
+}
+
+# create the folder $2 and its parents with the umask $3, remembering the topmost new one in G$1; not the folder $4
+pb_mkdir() {
+  [ -d "$2" ] && return
+  [ -z "$4" ] || [ -d "$4" ] || pb_fail "$1" workdir
+  pb_a=$2 pb_top=$2
+  while [ ! -e "$pb_a" ]; do
+    pb_top=$pb_a
+    pb_a=${pb_a%/*}
+    [ -n "$pb_a" ] || pb_a=/
+  done
+  eval "G$1=\$pb_top"
+  (umask "$3"; mkdir -p "$2") || pb_fail "$1" mkdir
+}
+
+# take away the folders pb_mkdir made for change $1 above $2, if they are empty
+pb_rmdir() {
+  eval "pb_top=\${G$1}"
+  [ -n "$pb_top" ] || return
+  pb_a=$2
+  while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
+}
+
+# an empty file of ours at $1, private unless the umask $2 says otherwise, or failure
+pb_create() {
+  (umask "${2:-077}"; set -C; : > "$1")
+}
+
+# new content from standard input to the temporary $2, else to $3 (the folder is not writable), checked against $4
+pb_stage() { # index temp elsewhere digest umask
+  if pb_create "$2" "$5" 2>/dev/null; then
+    eval "T$1=\$2"
+  elif [ -n "$3" ] && pb_create "$3"; then
+    eval "T$1=\$3"
+  else
+    pb_create "$2"
+    pb_fail "$1" create
+  fi
+  eval "pb_t=\$T$1"
+  $PB_DEC > "$pb_t" || pb_fail "$1" stage
+  pb_staged "$1" "$pb_t" "$4"
+}
+
+# a temporary uploaded before: only checked
+pb_staged() { # index temp digest
+  eval "T$1=\$2"
+  pb_dig "$2"
+  [ "$D" = "$3" ] || pb_fail "$1" verify
+}
+
+# decide how change $1 replaces $2, and give the temporary the attributes it must have (a mode of - has been given)
+pb_prepare() { # index real old-digest new-mode folder
+  eval "pb_t=\$T$1"
+  if [ "$3" = absent ]; then
+    eval "H$1=link"
+    [ "$4" = - ] || chmod "$4" "$pb_t" || pb_fail "$1" chmod
+    return
+  fi
+  [ -e "$2" ] || return 0 # pb_check finds it gone
+  [ -w "$2" ] || {
+    printf '%s: Permission denied\n' "$2" >&2
+    pb_fail "$1" denied
+  }
+  pb_stat "$2"
+  pb_old=$S
+  set -- "$1" "$2" "$3" "$4" "$5" $S
+  eval "M$1=\$7"
+  eval "H$1=move"
+  case $pb_t in
+    "$5"/.pybridge-*) ;;
+    *) eval "H$1=refill"; return ;;
+  esac
+  # a symlink is refilled through where nothing can tell what it leads to (see pb_real)
+  if [ "$9" != 1 ] || [ -h "$2" ]; then
+    eval "H$1=refill"
+    return
+  fi
+  if [ "$PB_CP" = 1 ]; then
+    cp --attributes-only --preserve=mode,ownership,xattr "$2" "$pb_t" 2>/dev/null || eval "H$1=refill"
+  else
+    chown "${10}:${11}" "$pb_t" 2>/dev/null
+    case $7 in
+      [0-7]*) chmod "$7" "$pb_t" ;;
+      *) chmod "$4" "$pb_t" ;;
+    esac
+    if pb_special "$2" || pb_special "$pb_t"; then eval "H$1=refill"; fi
+  fi
+  pb_stat "$pb_t"
+  pb_new=$S
+  set -- "$1" $pb_old $pb_new
+  [ "$3 $6 $7" = "$9 ${12} ${13}" ] || eval "H$1=refill"
+}
+
+# true when $1 has an ACL or extended attributes that a new file would not have
+pb_special() {
+  case $(ls -ld "$1") in ??????????+*) return 0 ;; esac
+  if command -v getfacl >/dev/null 2>&1; then
+    [ -n "$(getfacl -cps "$1" 2>/dev/null)" ] && return 0
+  fi
+  if command -v getfattr >/dev/null 2>&1; then
+    [ -n "$(getfattr -m '^(user|security.capability|trusted)' "$1" 2>/dev/null)" ] && return 0
+  fi
+  return 1
+}
+
+# add $1 to C unless the path $2 still leads to $3 and holds the version $4
+pb_check() { # index path real digest
+  pb_real "$2"
+  if [ "$R" != "$3" ]; then
+    C="$C $1"
+  elif [ "$4" = absent ]; then
+    if [ -e "$3" ] || [ -h "$3" ]; then C="$C $1"; fi
+  elif [ -f "$3" ]; then
+    pb_dig "$3"
+    [ "$D" = "$4" ] || C="$C $1"
+  else
+    C="$C $1"
+  fi
+}
+
+# put change $1 in place; its old content is kept in the temporary's name + -old where it can be needed
+pb_put() { # index real old-digest new-digest keep-backup
+  eval "pb_t=\$T$1 pb_h=\$H$1"
+  case $pb_h in
+    link)
+      if ln "$pb_t" "$2" 2>/dev/null; then
+        rm -f "$pb_t"
+      elif [ -e "$2" ] || [ -h "$2" ]; then
+        pb_conflict "$1"
+      else
+        mv "$pb_t" "$2" || pb_fail "$1" rename
+      fi
+      eval "X$1=new"
+      return
+      ;;
+    move)
+      if [ "$5" = 1 ]; then
+        ln "$2" "$pb_t-old" 2>/dev/null || cp -p "$2" "$pb_t-old" || pb_fail "$1" backup
+        # Compared again: the other changes took their time, and one of them may have reached this file by another name.
+        pb_dig "$pb_t-old"
+        [ "$D" = "$3" ] || pb_conflict "$1"
+      fi
+      if mv -f "$pb_t" "$2" 2>/dev/null; then
+        eval "X$1=moved"
+        return
+      fi
+      rm -f "$pb_t-old"
+      ;;
+  esac
+  eval "pb_m=\$M$1"
+  pb_create "$pb_t-old" && cat "$2" > "$pb_t-old" || pb_fail "$1" backup
+  pb_dig "$pb_t-old"
+  [ "$D" = "$3" ] || pb_conflict "$1"
+  eval "X$1=refilled"
+  cat < "$pb_t" > "$2" || pb_fail "$1" refill
+  pb_dig "$2"
+  [ "$D" = "$4" ] || pb_fail "$1" refill
+  case $pb_m in [0-7]*) chmod "$pb_m" "$2" 2>/dev/null ;; esac
+  return 0
+}
+
+pb_conflict() {
+  printf 'conflict %s\n' "$1"
+  pb_abort
+  exit 0
+}
+
+# remove the file of change $1, keeping it as $3-old until all is done
+pb_remove() { # index path temporary
+  eval "T$1=\$3"
+  mv -f "$2" "$3-old" || pb_fail "$1" remove
+  eval "X$1=removed"
+}
+
+# take change $1 back; what cannot be taken back keeps its backup for the next connection
+pb_undo() { # index path real
+  eval "pb_t=\$T$1 pb_x=\$X$1 X$1="
+  case $pb_x in
+    new) rm -f "$3" ;;
+    moved) mv -f "$pb_t-old" "$3" ;;
+    refilled) cmp -s "$pb_t-old" "$3" || cat < "$pb_t-old" > "$3" ;;
+    removed) mv -f "$pb_t-old" "$2" ;;
+  esac || {
+    printf 'left %s\n' "$1"
+    return
+  }
+  [ -z "$pb_t" ] || rm -f "$pb_t" "$pb_t-old"
+}

@@ -1,0 +1,66 @@
+"""Files by name, newest first."""
+
+from __future__ import annotations
+
+from pybridge.errors import SearchError
+from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine
+from pybridge.host.model import GlobResult
+from pybridge.host.search.find_tests import file_tests
+from pybridge.host.search.ignore_files import IgnoreFiles, collect
+from pybridge.host.search.newest_first import newest_first
+from pybridge.host.search.remote import Facts, SearchScript, quote
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Bytes of candidates taken from the remote; at about 60 bytes a path these are some 70,000."""
+
+EVERYTHING = ("*", "**", "**/*")
+"""Globs about every file and every folder: they make all other rules void."""
+
+_FOLDER_ONLY = '[ "$F" = . ] || refuse not-directory\n'
+
+
+async def glob_with_rg(script: SearchScript, facts: Facts, pattern: str, limit: int) -> GlobResult | None:
+    """Let ripgrep choose the files; None if the remote cannot hand its answer on to be sorted."""
+    way = newest_first(facts)
+    if way.from_paths is None or facts.rg is None:
+        return None
+    # About everything: said without a glob, because ripgrep's `**/` overlooks names that hold a newline.
+    chosen = "--no-ignore --hidden" if pattern in EVERYTHING else f"--glob={quote(pattern)}"
+    # The position of the two globs matters: the last one that matches decides.
+    rg = (
+        f"{{ {quote(facts.rg)} --no-config --files --null --no-messages {chosen} "
+        """'--glob=!**/.git/**' . </dev/null; printf '%scode %s\\n' "$M" "$?" >&2; }"""
+    )
+    body = f"{_FOLDER_ONLY}{way.pick(f'{rg} | {way.from_paths}', count=limit + 1)}\n"
+    output = await script.run(body, max_bytes=MAX_BYTES)
+    paths = way.read(output)
+    if not paths and "2" in script.reports(output, "code") and (complaint := script.complaints(output)):
+        raise SearchError(f"The glob pattern cannot be used: {complaint}", next_step="Correct the pattern.")
+    return _result(script, paths, limit, output.truncated)
+
+
+async def glob_with_find(script: SearchScript, facts: Facts, pattern: str, limit: int) -> GlobResult:
+    """The same files without ripgrep: find chooses nearly, the exact rules decide here."""
+    try:
+        override = IgnoreLine.parse(pattern)
+    except GlobSyntaxError as error:
+        raise SearchError(
+            f"The glob pattern cannot be used: error parsing glob {pattern!r}: {error}",
+            next_step="Correct the pattern.",
+        ) from None
+    way = newest_first(facts)
+    known = IgnoreFiles(b"/") if pattern in EVERYTHING else await collect(script, facts)
+    visibility = known.visibility(override=override)
+    tests = file_tests(visibility)
+    actions = f"{tests.text} {way.find_action}"
+    if way.find_rest is not None:
+        actions += f" -o {tests.wanted} {way.find_rest}"
+    count = limit + 1 if tests.exact else None
+    body = f"{_FOLDER_ONLY}{way.pick(f'find . {actions} 2>/dev/null', count=count)}\n"
+    output = await script.run(body, max_bytes=MAX_BYTES)
+    shown = [path for path in way.read(output) if visibility.shows(path[2:])]
+    return _result(script, shown, limit, output.truncated)
+
+
+def _result(script: SearchScript, paths: list[bytes], limit: int, more: bool) -> GlobResult:
+    return GlobResult(tuple(script.absolute(path) for path in paths[:limit]), more or len(paths) > limit)

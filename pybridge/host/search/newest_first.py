@@ -1,0 +1,91 @@
+"""Newest first on the remote: from a stream of paths to the few that are asked for, each with its time.
+
+Three ways, by what the remote has, all safe for every name:
+- GNU stat or find: records end in NUL, `sort -z`.
+- another stat: its records end in a newline, which names may hold too, so each begins with the search's random marker
+  and awk puts them back together, one a line, `%` and newline escaped.
+- no stat: `ls -t`, which sorts within one batch of arguments and knows whole seconds; other names come unsorted.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pybridge.host.search.remote import Facts, ScriptOutput
+
+_RECORD = re.compile(rb"(\S+) (\./.*)", re.DOTALL)
+
+_JOIN = r"""awk -v m="$M" '
+function esc(s) { if (index(s, "%")) gsub(/%/, "%25", s); return s }
+index($0, m) == 1 { if (n++) print r; r = esc(substr($0, length(m) + 1)); next }
+n { r = r "%0A" esc($0) }
+END { if (n) print r }'"""
+
+
+@dataclass(frozen=True)
+class NewestFirst:
+    """One way to list files newest first.
+
+    Args:
+        find_action: what `find . TESTS` is to do with each file.
+        from_paths: a filter that does the same with NUL-terminated paths; None if the remote cannot.
+        sort: a filter that brings the newest to the front.
+        line_safe: one record is one line, escaped; else NUL and newline have changed places.
+        find_rest: what find is to do with the files that `find_action`'s own tests leave out.
+    """
+
+    find_action: str
+    from_paths: str | None
+    sort: str
+    line_safe: bool
+    find_rest: str | None = None
+
+    def pick(self, source: str, *, count: int | None) -> str:
+        """The pipeline from `source` (records) to the newest `count`, or all."""
+        return f"{source} | {self.sort}" + ("" if count is None else f" | head -n {count}")
+
+    def read(self, output: ScriptOutput) -> list[bytes]:
+        """The paths (`./...`) in the order they came; a last one that was cut off is left out."""
+        lines = output.stdout.split(b"\n")
+        lines.pop()  # what follows the last line end: nothing, or half a record
+        paths: list[bytes] = []
+        for line in lines:
+            record = _RECORD.fullmatch(line)
+            if record is not None:
+                path = record.group(2)
+                paths.append(
+                    path.replace(b"%0A", b"\n").replace(b"%25", b"%") if self.line_safe else path.replace(b"\0", b"\n")
+                )
+        return paths
+
+
+def newest_first(facts: Facts) -> NewestFirst:
+    """The best way that the remote's tools allow."""
+    nul = "LC_ALL=C sort -z -k1,1nr -k2 | tr '\\n\\000' '\\000\\n'"
+    xargs = "xargs" in facts.tools
+    if facts.stat_gnu:
+        stat = "stat --printf '%.9Y %n\\0'"
+        action = "-printf '%T@ %p\\0'" if facts.gnu_find else f"-exec {stat} {{}} +"
+        return NewestFirst(action, f"xargs -0 {stat} 2>/dev/null" if xargs else None, nul, line_safe=False)
+    lines = f"{_JOIN} | LC_ALL=C sort -k1,1nr -k2"
+    if facts.gnu_find:
+        printf = '-printf "$M%T@ %p\\n"'
+        again = f"""xargs -0 sh -c 'M=$1; shift; exec find "$@" -prune {printf}' sh "$M" 2>/dev/null"""
+        return NewestFirst(printf, again if xargs else None, lines, line_safe=True)
+    if facts.stat == "bsd":
+        stat = 'stat -f "$M%Fm %N"'
+        return NewestFirst(f"-exec {stat} {{}} +", f"xargs -0 {stat} 2>/dev/null" if xargs else None, lines, True)
+    if facts.stat == "gnu":
+        # busybox tells parts of a second only in its readable form, which sorts as text once it is in one time zone.
+        stat = 'env TZ=UTC0 stat -c "$M%y %n"'
+        lines = f"{_JOIN} | sed 's/ /T/; s/ [+-]0000 / /' | LC_ALL=C sort -k1,1r -k2"
+        return NewestFirst(f"-exec {stat} {{}} +", f"xargs -0 {stat} 2>/dev/null" if xargs else None, lines, True)
+    # `ls -t` sorts within one batch of arguments (hundreds of names at least), and prints only plain names as they are.
+    return NewestFirst(
+        "! -path '*[! -~]*' -exec ls -1dt {} +",
+        None,
+        "sed '/^[.]/s/^/0 /'",
+        line_safe=False,
+        find_rest="""-exec sh -c 'printf "0 %s\\000" "$@" | tr "\\n\\000" "\\000\\n"' sh {} +""",
+    )

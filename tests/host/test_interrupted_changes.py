@@ -1,0 +1,242 @@
+"""Compare-and-swap that is killed, cancelled, cut off or fails half-way, on every shell at hand (laws 2, 3, 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pybridge.errors import (
+    ChangeLeftError,
+    NotDirectoryError,
+    OutcomeUnknownError,
+    RemoteError,
+    RemoteTimeoutError,
+)
+from pybridge.host.applying import apply_script, conflicts, plan
+from pybridge.host.checksums import version_of
+from pybridge.host.control_shell import ShellIdentity
+from pybridge.host.facts import parse_probe, script
+from pybridge.host.framing import Reply
+from pybridge.host.host import Host
+from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
+from pybridge.mirror.sweep import sweep
+from pybridge.mirror.temporaries import TemporaryRecords
+from tests.host.conftest import connected, local_host
+from tests.host.test_applying import leftovers, replace
+from tests.kit.counterparts import need
+
+KILLER = """#!{shell}
+# Counts the programs started and kills the whole process group at number N, before it begins or half-way.
+PATH={path}
+n=$(($(cat {count}) + 1))
+echo $n > {count}
+if [ "$n" = {number} ]; then
+  case {when} in
+    half) case {name} in cat) if [ $# = 0 ]; then head -c 5; else head -c 5 "$1"; fi ;; esac ;;
+  esac
+  kill -s KILL -- -$(ps -o pgid= -p $$ | tr -d ' ')
+fi
+exec {real} "$@"
+"""
+
+
+def deadly_programs(folder: Path, number: int, when: str) -> str:
+    """A PATH whose programs kill everything at the start of the given one."""
+    folder.mkdir()
+    (folder / "count").write_text("0")
+    for name in "cat mv ln rm chmod cp stat sha256sum base64 mkdir rmdir cmp".split():
+        text = KILLER.format(
+            shell=need("dash"),
+            path=os.environ["PATH"],
+            count=folder / "count",
+            number=number,
+            when=when,
+            real=need(name),
+            name=name,
+        )
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("when", ["before", "half"])
+async def test_law2_killed_at_every_step_each_file_is_old_or_new_after_the_next_sweep(
+    tmp_path: Path, when: str
+) -> None:
+    number = 1
+    async with connected(local_host([need("dash")], environment={"HOME": str(tmp_path)})) as saviour:
+        while await killed_at(number, when, tmp_path / str(number), saviour):
+            number += 1
+    assert number > 20
+
+
+async def killed_at(number: int, when: str, folder: Path, saviour: Host) -> bool:
+    """A request of four changes, killed at one of its steps and swept up after: was there such a step?
+
+    One file is refilled (it has a second link), one replaced, one made, one removed.
+    """
+    old, new = b"old content " * 9, b"new content " * 30
+    work, programs = folder / "work", folder / "programs"
+    work.mkdir(parents=True)
+    for name in ("moved", "linked", "gone"):
+        (work / name).write_bytes(old)
+    os.link(work / "linked", work / "twin")
+    wanted = {"linked": new, "moved": new, "made/f": new, "gone": None}
+    paths = [str(work / name) for name in wanted]
+    records = TemporaryRecords(folder / "records", "host")
+    path = deadly_programs(programs, 10**9, when)
+    environment = {"HOME": str(folder)}
+    doomed_carrier = local_host([need("dash")], prefix=[need("setsid")], path=path, environment=environment)
+    async with connected(doomed_carrier) as doomed:
+        fetched = await doomed.files.fetch([Fetch(path) for path in paths])
+        changes = [Change(f.path, f.version, c) for f, c in zip(fetched, wanted.values(), strict=True) if f.version]
+        assert len(changes) == 4
+        shutil.rmtree(programs)
+        deadly_programs(programs, number, when)
+        doomed.files.records = records
+        # No VersionConflict: what our own dead request left is never taken for somebody's change.
+        with contextlib.suppress(RemoteError):
+            await doomed.files.apply(changes)
+        killed = int((programs / "count").read_text()) >= number
+    await sweep(saviour, records)
+    assert records.pending() == [], number
+    for name in ("moved", "linked"):
+        assert (work / name).read_bytes() in (old, new), (number, name)
+    assert not (work / "gone").exists() or (work / "gone").read_bytes() == old
+    assert not (work / "made/f").exists() or (work / "made/f").read_bytes() == new
+    assert (work / "twin").read_bytes() == (work / "linked").read_bytes()
+    assert leftovers(work) == [], number
+    return killed
+
+
+async def test_law2_a_cancelled_change_leaves_whole_files_and_a_pool_that_works(local: Host, tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0")
+    records = TemporaryRecords(tmp_path / "records", "host")
+    local.files.records = records
+    for turn in range(12):
+        fetched = await local.files.fetch_one(str(path))
+        assert fetched.version is not None
+        task = asyncio.create_task(local.files.apply([Change(str(path), fetched.version, b"%d" % turn * 100_000)]))
+        await asyncio.sleep(turn * 0.003)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert path.read_bytes() in (b"0", *(b"%d" % i * 100_000 for i in range(turn + 1)))
+    for _ in range(20):
+        try:  # what was cancelled may still be carried out
+            await replace(local, path, b"works")
+            break
+        except VersionConflict:
+            await asyncio.sleep(0.05)
+    assert path.read_bytes() == b"works"
+
+
+async def test_law7_a_shell_killed_between_requests_is_replaced(local: Host, tmp_path: Path) -> None:
+    owners: list[ShellIdentity] = []
+
+    class Records:
+        def begin(self, steps: object, owner: ShellIdentity) -> str:
+            owners.append(owner)
+            return ""
+
+        def done(self, key: str) -> None:
+            pass
+
+    local.files.records = Records()
+    path = tmp_path / "f"
+    for turn in range(3):
+        fetched = await local.files.fetch_one(str(path))
+        assert fetched.version is not None
+        if owners:
+            os.kill(owners[-1].pid, 9)
+        await local.files.apply([Change(str(path), fetched.version, b"%d" % turn)])
+        assert path.read_bytes() == b"%d" % turn
+    assert leftovers(tmp_path) == []
+
+
+async def test_law2_a_request_the_remote_is_still_at_is_not_called_undone(
+    local: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pybridge.host.files.DEFAULT_TIMEOUT", 0.2)
+    path = tmp_path / "f"
+    path.write_bytes(b"old")
+    fetched = await local.files.fetch_one(str(path))
+    assert fetched.version is not None
+    monkeypatch.setattr("pybridge.host.files.apply_script", lambda steps, facts: "sleep 2")
+    with pytest.raises(OutcomeUnknownError, match="may still be at it"):
+        await local.files.apply([Change(str(path), fetched.version, b"new")])
+
+
+async def test_law1_hundreds_of_files_are_one_request(local: Host, tmp_path: Path) -> None:
+    paths = [
+        f"{tmp_path}/folder {i % 7}/a file with a long name so that together they fill pages {i}" for i in range(200)
+    ]
+    await local.files.apply([Change(path, ABSENT, path.encode()) for path in paths])
+    fetched = await local.files.fetch([Fetch(path) for path in paths])
+    assert [f.content for f in fetched] == [path.encode() for path in paths]
+    await local.files.apply([Change(f.path, f.version, None) for f in fetched if f.version])
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
+async def test_law2_a_rollback_is_finished_although_the_link_is_dead(local: Host, tmp_path: Path) -> None:
+    """The request's script with both outputs closed, as a dead link leaves them; its last change fails."""
+    first, second, failing = tmp_path / "first", tmp_path / "second", tmp_path / ("x" * 300)
+    old = b"old"
+    for path in (first, second):
+        path.write_bytes(old)
+    os.link(second, tmp_path / "twin")
+    expected = version_of(old, local.facts.algorithm)
+    changes = [
+        Change(str(first), expected, b"1"),
+        Change(str(second), expected, b"2"),
+        Change(str(failing), ABSENT, b"3"),
+    ]
+    steps = [plan(change, change.path, 0o644, local.facts) for change in changes]
+    request = f"{script('prelude.sh')}\n{script('apply.sh')}\n({apply_script(steps, local.facts)}\n)\n"
+    reading, writing = os.pipe()
+    os.close(reading)
+    shell = await asyncio.create_subprocess_exec(
+        need("dash"), stdin=asyncio.subprocess.PIPE, stdout=writing, stderr=writing
+    )
+    os.close(writing)
+    await shell.communicate(request.encode())
+    assert (first.read_bytes(), second.read_bytes()) == (old, old)
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("outcome", ["conflict 1", "error 1 refill"])
+def test_law3_what_could_not_be_taken_back_is_said_and_stays_recorded(outcome: str) -> None:
+    facts = parse_probe(b"digest=sha256sum\nscratch=/tmp\0\n")
+    version = version_of(b"old", "sha256")
+    steps = [plan(Change(f"/w/{name}", version, b"new"), f"/w/{name}", 0o644, facts) for name in "ab"]
+    with pytest.raises(ChangeLeftError, match="/w/a") as caught:
+        conflicts(Reply(f"{outcome}\nleft 0\n".encode(), b"", 0), steps)
+    assert f"{steps[0].temporary}-old" in str(caught.value)
+
+
+async def test_law2_an_upload_that_takes_too_long_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pybridge.host.uploading._deadline", lambda content: 0.5)
+    programs, work = tmp_path / "programs", tmp_path / "work"
+    programs.mkdir()
+    work.mkdir()
+    (programs / "cat").write_text(f"#!{need('dash')}\nexec sleep 30\n")
+    (programs / "cat").chmod(0o755)
+    async with connected(local_host([need("dash")], path=f"{programs}:{os.environ['PATH']}")) as host:
+        with pytest.raises(RemoteTimeoutError, match="not changed"):
+            await host.files.apply([Change(str(work / "f"), ABSENT, b"x" * 5_000_000)])
+    assert list(work.iterdir()) == []
+
+
+async def test_law2_a_failure_before_an_upload_is_looked_at_leaves_nothing_of_it(local: Host, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    changes = [Change(f"{tmp_path}/file/new", ABSENT, b"x"), Change(f"{tmp_path}/big", ABSENT, b"x" * 700_000)]
+    with pytest.raises(NotDirectoryError):
+        await local.files.apply(changes)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,88 @@
+"""The login environment: captured from a real login, and done without when it cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from pybridge.host.host import Host, HostOptions
+from pybridge.host.login_environment import only_variables
+from pybridge.host.model import Command
+from pybridge.transport.ssh_command import parse_ssh_command
+from pybridge.transport.ssh_pool import SshPool
+from pybridge.transport.ssh_target import resolve_target
+from tests.kit.sshd import start_openssh
+
+Files = dict[str, str]
+
+
+@pytest.fixture
+async def login(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callable]:
+    """Connect to a host whose home folder holds the given files."""
+    home = tmp_path / "home"
+    home.mkdir()
+    server = start_openssh(tmp_path_factory.mktemp("sshd"), home=home)
+    opened: list[SshPool | Host] = []
+
+    async def connect(files: Files, **options: object) -> Host:
+        for name, text in files.items():
+            (home / name).write_text(text)
+        pool = SshPool(resolve_target(parse_ssh_command(server.ssh_command)))
+        host = await Host.connect(pool, HostOptions(str(home), **options))  # type: ignore[arg-type]
+        opened.extend((host, pool))
+        return host
+
+    yield connect
+    for thing in opened:
+        await thing.close()
+    server.stop()
+
+
+async def output(host: Host, text: str) -> str:
+    pieces = bytearray()
+    await host.run(Command(text, host.home, on_output=lambda stream, data: pieces.extend(data)))
+    return pieces.decode()
+
+
+async def test_variables_of_profile_and_interactive_rc_reach_commands_and_their_prints_do_not(login: Callable) -> None:
+    profile = 'echo noise; echo noise >&2; export FROM_PROFILE="a\'b $x\nc"; PATH=$HOME/bin:$PATH; . ~/.bashrc\n'
+    rc = "echo rc noise\ncase $- in *i*) ;; *) return ;; esac\nexport FROM_RC=yes\numask 027\n"
+    host = await login({".bash_profile": profile, ".bashrc": rc})
+    assert await output(host, 'printf "%s|%s|%s" "$FROM_PROFILE" "$FROM_RC" "${PATH%%:*}"') == (
+        f"a'b \nc|yes|{host.home}/bin"
+    )
+    assert host.facts.umask == 0o027
+
+
+async def test_REMOTE_LOGIN_0_skips_it(login: Callable) -> None:
+    host = await login({".bash_profile": "export FROM_PROFILE=1\n"}, login=False)
+    assert await output(host, 'echo "[$FROM_PROFILE]"') == "[]\n"
+
+
+@pytest.mark.whole
+@pytest.mark.timeout(60)
+async def test_a_login_that_hangs_or_execs_away_is_done_without(login: Callable) -> None:
+    host = await login({".bash_profile": "sleep 4716\n"})
+    assert await output(host, "echo works") == "works\n"
+    assert host.login.how == "none"
+
+
+async def test_a_login_that_ends_early_is_done_without(login: Callable) -> None:
+    host = await login({".bash_profile": "exit 3\n"})
+    assert await output(host, "echo works") == "works\n"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    "exports",
+    [
+        "export A='1'\nexport PWD='/x'\nexport B='two\nexport C='\\''no'\\'''\nexport _='/bin/sh'\n",
+        'declare -x A="1"\ndeclare -x PWD="/x"\ndeclare -x B="two"\ndeclare -x NOVALUE\n',
+    ],
+)
+def test_variables_of_one_process_are_left_out(exports: str) -> None:
+    kept = only_variables(exports)
+    assert "A=" in kept and "B=" in kept
+    assert "PWD" not in kept and "export _=" not in kept and "NOVALUE" not in kept

@@ -1,0 +1,1 @@
+"""What we know of remote files: path mapper, manifest, content store, locks, records of temporaries."""

@@ -1,0 +1,1 @@
+"""The seven tools: arguments, permission, action, result text."""

@@ -1,0 +1,74 @@
+"""write: the whole content of one remote file."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pybridge.editing.encoding import Document, decode, encode
+from pybridge.editing.unified_diff import patch_diff
+from pybridge.errors import FileChangedError, IsDirectoryError, ToolError
+from pybridge.host.model import ABSENT, Change, Fetched, FileKind, FileVersion, VersionConflict
+from pybridge.tools.aborting import unless_aborted
+from pybridge.tools.arguments import WriteArguments
+from pybridge.tools.context import ToolContext, ToolResult
+from pybridge.tools.exclusive import exclusive
+from pybridge.tools.permissions import ask_edit, ask_external, relative, remote_path
+from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch_one, keep, require_content, require_readable
+from pybridge.tools.session import Session
+from pybridge.tools.shown_path import shown_path
+
+RE_READ = "Nothing was written. Read the file again, then decide what to write."
+
+
+async def execute(args: WriteArguments, context: ToolContext, session: Session) -> ToolResult:
+    """Replace a file's content, or create the file and its folders.
+
+    A byte order mark and the encoding of an existing file stay.
+
+    Raises:
+        FileChangedError: it changed since this session read it, or while the permission was asked.
+        IsDirectoryError, SpecialFileError: it is no file.
+        EncodingError: the content has a character that the file's encoding has not.
+        FileError: it cannot be written.
+        PermissionRejectedError: it may not be written.
+    """
+    if not args.file_path:
+        raise ToolError("filePath is required")
+    path = remote_path(session, args.file_path)
+    shown_as = shown_path(args.file_path, path)
+    async with exclusive(session, context, path):
+        file = await unless_aborted(context, fetch_one(session, path, EDIT_MAX_BYTES))
+        await ask_external(session, context, file.real, directory=False)
+        old, version = await _current(session, context, file)
+        new = old.with_text(args.content)
+        content = encode(new, path=path)
+        diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
+        await ask_edit(session, context, shown_as, file.real, diff.patch)
+        try:
+            (applied,) = await session.host.files.apply([Change(path, version, content)])
+        except VersionConflict as conflict:
+            raise FileChangedError(
+                f"{path} was changed by someone else while this call was under way.", path=path, next_step=RE_READ
+            ) from conflict
+        await keep(session, context.session_id, file.real, applied, content)
+    return ToolResult(
+        title=relative(session, path),
+        output="Wrote file successfully.",
+        metadata={"diagnostics": {}, "filepath": shown_as, "exists": file.kind is FileKind.FILE},
+    )
+
+
+async def _current(session: Session, context: ToolContext, file: Fetched) -> tuple[Document, FileVersion]:
+    """What stands there now, and its version."""
+    require_readable(file)
+    if file.kind is FileKind.DIRECTORY:
+        raise IsDirectoryError(f"Path is a directory, not a file: {file.path}", path=file.path)
+    if file.kind is FileKind.MISSING:
+        # Also where this session read it before it was removed: a new file overwrites nobody's work.
+        return Document(), ABSENT
+    content, version = require_content(file)
+    if session.versions.changed_since_read(context.session_id, file.real, version):
+        raise FileChangedError(
+            f"{file.path} has changed since it was read; read it again.", path=file.path, next_step=RE_READ
+        )
+    return await asyncio.to_thread(decode, content, encoding=session.settings.encoding), version

@@ -1,0 +1,78 @@
+"""The sidecar's life: claim standard input and output, serve, end within seconds of their end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from pybridge.sidecar.peer import Peer
+from pybridge.sidecar.service import Service
+from pybridge.sidecar.stdio import LineReader, Writer, claim
+from pybridge.sidecar.target import Connect, connect_remote
+
+log = logging.getLogger(__name__)
+
+CALLS_DEADLINE = 4.5
+"""Seconds that cancelled calls get to kill their remote commands (SIGTERM, SIGKILL after 3 s) and answer."""
+
+CLOSE_DEADLINE = 1.5
+"""Seconds that closing the connections may take."""
+
+
+def main(connect: Connect = connect_remote) -> int:
+    """Serve the shim on standard input and output until it goes.
+
+    Args:
+        connect: makes the remote folder.
+
+    Returns:
+        the exit code.
+    """
+    source, sink = claim()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(_run(source, sink, connect))
+    return 0
+
+
+async def _run(source: int, sink: int, connect: Connect) -> None:
+    code = 1
+    try:
+        await _serve(source, sink, connect)
+        code = 0
+    except Exception:
+        log.exception("the sidecar failed")
+    finally:
+        # Not by way of the interpreter's end, which waits for threads: one may sit in a name lookup for minutes.
+        sys.stderr.flush()
+        os._exit(code)
+
+
+async def _serve(source: int, sink: int, connect: Connect) -> None:
+    service = Service(connect)
+    peer = Peer(LineReader(source), Writer(sink), service.methods())
+    service.attach(peer)
+    _on_signals(service.ending)
+    serving = asyncio.ensure_future(peer.run())
+    ending = asyncio.ensure_future(service.ending.wait())
+    await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
+    peer.cancel_all()
+    await asyncio.gather(service.user_shell.finish(CALLS_DEADLINE), peer.finish(CALLS_DEADLINE))
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(service.close(), CLOSE_DEADLINE)
+    serving.cancel()
+    ending.cancel()
+
+
+def _on_signals(ending: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    if sys.platform == "win32":  # there is no SIGTERM to catch; Ctrl-C reaches every process of the console
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return
+    loop.add_signal_handler(signal.SIGTERM, ending.set)
+    loop.add_signal_handler(signal.SIGHUP, ending.set)
+    # Ctrl-C reaches the whole process group. OpenCode decides what it means; when it ends, our input ends.
+    loop.add_signal_handler(signal.SIGINT, lambda: None)

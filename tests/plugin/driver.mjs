@@ -1,0 +1,110 @@
+// Loads the plugin as OpenCode would and does what it is told, one JSON object per line:
+// node driver.mjs PATH_OF_INDEX_JS  <  {"id": 1, "op": "load", ...}  ->  {"id": 1, "value": ...} or {"id": 1, "error": ...}
+import { createInterface } from "node:readline"
+import { pathToFileURL } from "node:url"
+
+class RejectedError extends Error {}
+
+const instances = new Map()
+const aborts = new Map()
+
+// What OpenCode's terminal interface would hear of the connection.
+const statuses = []
+const channel = new BroadcastChannel("pybridge.status")
+channel.onmessage = ({ data }) => {
+  if (data.status) statuses.push(data.status)
+}
+
+const operations = {
+  async load({ name, directory, options }) {
+    const module = await import(pathToFileURL(process.argv[2]).href)
+    const hooks = await module.default.server({ directory }, options)
+    instances.set(name, hooks)
+    return { id: module.default.id, hooks: Object.keys(hooks), tools: Object.keys(hooks.tool ?? {}) }
+  },
+  async call({ name, key, tool, args, ask }) {
+    const controller = new AbortController()
+    aborts.set(key, controller)
+    const asked = []
+    const rejection = new RejectedError("rejected, word for word")
+    const context = { sessionID: "ses_1", messageID: "msg_1", callID: `call_${key}`, agent: "build" }
+    try {
+      const result = await instances.get(name).tool[tool].execute(args, {
+        ...context,
+        abort: controller.signal,
+        ask: async (request) => {
+          asked.push(request)
+          if (ask === "reject") throw rejection
+        },
+        metadata: () => {},
+      })
+      return { result, asked }
+    } catch (error) {
+      return { failure: error.message, original: error === rejection, asked }
+    }
+  },
+  async abort({ key }) {
+    aborts.get(key).abort()
+  },
+  async config({ name, config }) {
+    await instances.get(name).config?.(config)
+    return config
+  },
+  // As OpenCode does: the built-in tool first, then the plugin's of the same name, both at once.
+  async definition({ name, tool, builtIn }) {
+    const hook = instances.get(name)["tool.definition"]
+    const ours = instances.get(name).tool[tool]
+    const jsonSchema = { type: "object", properties: {}, required: ["everything"] }
+    const definition = { description: ours?.description ?? "another's", jsonSchema }
+    const first = builtIn ? hook?.({ toolID: tool }, builtIn) : undefined
+    await Promise.all([first, hook?.({ toolID: tool }, definition)])
+    return { definition, builtIn, args: ours?.args ?? null }
+  },
+  async command({ name, command, parts }) {
+    await instances.get(name)["command.execute.before"]?.({ command, sessionID: "ses_1", arguments: "" }, { parts })
+    return parts
+  },
+  async messages({ name, messages }) {
+    await instances.get(name)["experimental.chat.messages.transform"]?.({}, { messages })
+    return messages
+  },
+  async system({ name, system, config }) {
+    if (config) await instances.get(name).config?.(config)
+    await instances.get(name)["experimental.chat.system.transform"]?.({ sessionID: "ses_1" }, { system })
+    return system
+  },
+  async message({ name, message, parts }) {
+    await instances.get(name)["chat.message"]?.({ sessionID: message.sessionID }, { message, parts })
+    return parts
+  },
+  async after({ name, asked, result }) {
+    await instances.get(name)["tool.execute.after"]?.(asked, result)
+    return result
+  },
+  async event({ name, event }) {
+    await instances.get(name).event?.({ event })
+  },
+  async dispose({ name }) {
+    await instances.get(name).dispose?.()
+  },
+  async statuses() {
+    return statuses
+  },
+  async shell_env({ name }) {
+    const output = { env: {} }
+    await instances.get(name)["shell.env"]({ cwd: "/" }, output)
+    return output.env
+  },
+  async env() {
+    return process.env
+  },
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, op, ...rest } = JSON.parse(line)
+  operations[op](rest).then(
+    (value) => console.log(JSON.stringify({ id, value: value ?? null })),
+    (error) => console.log(JSON.stringify({ id, error: String(error?.stack ?? error) })),
+  )
+}
+process.exit(0)

@@ -1,0 +1,1 @@
+"""The `pybridge` command: argument parsing and printing only."""

@@ -1,0 +1,1 @@
+"""What `pybridge doctor` looks at, one thing after the other."""

@@ -130,7 +130,11 @@ class CommandShells:
     async def _start(self, exports: str) -> ByteProcess:
         for attempt in range(1, STARTS + 1):
             try:
-                return await self._carrier.start(START_COMMAND, stdin=encode_text(f"{guard_functions()}\n{exports}\n"))
+                return await self._carrier.start(
+                    START_COMMAND,
+                    stdin=encode_text(f"{guard_functions()}\n{exports}\n"),
+                    reconnect=bool(self._waiting),
+                )
             except ConnectionLostError:
                 # A dropbear whose connection breaks over this (see the module's text) takes a new one.
                 if attempt == STARTS or not self._waiting or self._closed:

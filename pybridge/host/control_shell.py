@@ -44,7 +44,9 @@ class ControlShell:
         self.usable = True
 
     @classmethod
-    async def start(cls, carrier: Carrier, prelude: str, first: str, timeout: float) -> tuple[ControlShell, Reply]:
+    async def start(
+        cls, carrier: Carrier, prelude: str, first: str, timeout: float, *, reconnect: bool = True
+    ) -> tuple[ControlShell, Reply]:
         """Start a shell, define `prelude` in it and make a first request, all in one flight.
 
         Whatever login scripts print before is dropped.
@@ -54,6 +56,7 @@ class ControlShell:
             prelude: function definitions, `pb_identity` among them.
             first: the first request's script.
             timeout: seconds for the whole.
+            reconnect: as for `Carrier.start`.
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: it could not be started.
@@ -64,7 +67,7 @@ class ControlShell:
         begin = new_marker()
         hello = f"LC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
         stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
-        process = await carrier.start(START_COMMAND, stdin=stdin)
+        process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=reconnect)
         try:
             reply = await _collect(process, marker, timeout)
             stdout = _after(reply.stdout, begin)

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pybridge.errors import RemoteError
+from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.command_shells import CommandShells
 from pybridge.host.commands import Commands, choose_shell
 from pybridge.host.facts import Facts
@@ -59,7 +59,8 @@ class Host:
         self.search = Search(self._script, facts)
         self._scripts = Scripts(self._commands)
         self.login = LoginEnvironment()
-        self._login_captured = asyncio.create_task(self._log_in(options))
+        self._options = options
+        self._login_captured = asyncio.create_task(self._log_in())
         self._warming = asyncio.create_task(control.warm())
 
     @classmethod
@@ -100,7 +101,7 @@ class Host:
 
     async def run(self, command: Command) -> CommandResult:
         """Run a command of the user's; see `Commands.run`."""
-        await self._login_captured
+        await self.login_captured()
         return await self._commands.run(command)
 
     async def run_control(self, script: str, *, timeout: float = 30.0) -> bytes:
@@ -112,17 +113,26 @@ class Host:
         return await recover(self._control, self.facts, leftovers)
 
     async def login_captured(self) -> LoginEnvironment:
-        """The login environment, once it is there."""
-        await self._login_captured
+        """The login environment, once it is there.
+
+        Raises:
+            RemoteError: the connection was lost before it was, and there is no other.
+        """
+        try:
+            await asyncio.shield(self._login_captured)
+        except ConnectionLostError:
+            if self._login_captured.done() and self._login_captured.exception() is not None:
+                self._login_captured = asyncio.create_task(self._log_in(again=True))
+            await asyncio.shield(self._login_captured)
         return self.login
 
     async def _script(self, script: str, **options: object):
-        await self._login_captured
+        await self.login_captured()
         return await self._scripts(script, **options)  # type: ignore[arg-type]
 
-    async def _log_in(self, options: HostOptions) -> None:
-        if options.login:
-            self.login = await capture(self._carrier, self.facts.shell)
+    async def _log_in(self, *, again: bool = False) -> None:
+        if self._options.login:
+            self.login = await capture(self._carrier, self.facts.shell, again=again)
             self._shells.use_environment(self.login.exports)
             self._use_facts(self.facts.with_login(rg=self.login.rg, umask=self.login.umask))
         self._shells.refill()

@@ -13,7 +13,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from pybridge.errors import RemoteError
+from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.control_shell import START_COMMAND
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
 from pybridge.transport.process import Carrier, Stream
@@ -49,19 +49,26 @@ def login_shell(shell: str) -> str:
     return quote(shell) if name in ("bash", "zsh", "sh", "dash", "ash", "ksh") else "bash"
 
 
-async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE) -> LoginEnvironment:
+async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, again: bool = False) -> LoginEnvironment:
     """The login environment; an empty one if it cannot be had within `deadline` seconds a try.
 
     Args:
         carrier: where to log in.
         shell: path of the user's login shell, may be empty.
         deadline: seconds for each of the two tries (interactive login, plain login).
+        again: the connection has been lost over this once, and somebody waits: connect, and do without it if it is
+            lost once more (the login itself may be what ends it).
+
+    Raises:
+        ConnectionLostError: the connection was lost, for the first time.
     """
     for flags in ("-l -i -c", "-l -c"):
         try:
             async with asyncio.timeout(deadline):
-                found = await _try(carrier, login_shell(shell), flags)
+                found = await _try(carrier, login_shell(shell), flags, reconnect=again)
         except (TimeoutError, RemoteError) as error:
+            if isinstance(error, ConnectionLostError) and not again:
+                raise
             log.info("login environment: %s %s gave nothing (%s)", shell, flags, type(error).__name__)
             continue
         if found is not None:
@@ -69,7 +76,7 @@ async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE) -
     return LoginEnvironment()
 
 
-async def _try(carrier: Carrier, shell: str, flags: str) -> LoginEnvironment | None:
+async def _try(carrier: Carrier, shell: str, flags: str, *, reconnect: bool) -> LoginEnvironment | None:
     marker = new_marker()
     inner = (
         f"printf '\\n%s\\n' {marker}; command -v rg; printf '\\n%s\\n' {marker}; umask; "
@@ -77,7 +84,7 @@ async def _try(carrier: Carrier, shell: str, flags: str) -> LoginEnvironment | N
     )
     outer = f"exec /bin/sh -c {quote(inner)}"
     script = f"TERM=dumb; export TERM\nexec {shell} {flags} {quote(outer)} </dev/null 2>/dev/null\n"
-    process = await carrier.start(START_COMMAND, stdin=encode_text(script))
+    process = await carrier.start(START_COMMAND, stdin=encode_text(script), reconnect=reconnect)
     output = bytearray()
     closing = f"\n{marker}\n".encode()
     try:

@@ -84,8 +84,8 @@ class ControlShells:
                 self._drop_idle()
                 retry = False
 
-    async def _start(self) -> ControlShell:
-        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT)
+    async def _start(self, *, reconnect: bool = True) -> ControlShell:
+        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, reconnect=reconnect)
         return shell
 
     def _drop_idle(self) -> None:
@@ -98,7 +98,7 @@ class ControlShells:
         with contextlib.suppress(RemoteError):
             if len(self._idle) < 2 and not self._closed:
                 async with self._places:
-                    self._idle.append(await self._start())
+                    self._idle.append(await self._start(reconnect=False))
 
     def close(self) -> None:
         """Let go of every idle shell; lent ones go when they come back."""

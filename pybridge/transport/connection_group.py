@@ -130,8 +130,11 @@ class ConnectionGroup:
         """Whether there is no connection, and the last attempt failed a short while ago."""
         return not self.links and self._failure is not None and self._now() < self._may_grow_at
 
-    async def acquire(self) -> Reservation:
+    async def acquire(self, *, reconnect: bool = True) -> Reservation:
         """Reserve a channel on a connection; release it when the channel is closed.
+
+        Args:
+            reconnect: whether to make a first connection where none is up or under way.
 
         Raises:
             RemoteError: there is no connection and none can be made.
@@ -143,6 +146,8 @@ class ConnectionGroup:
             self._drop_dead()
             if self._failure is not None and not self._links and self._generation > generation:
                 raise self._failure
+            if not (reconnect or self._links or self._connecting):
+                raise ConnectionLostError("There is no connection.", next_step="The next call connects again.")
             link = self._find_room() or self._grow_or_find_beyond()
             if link is not None:
                 return Reservation(self, link)

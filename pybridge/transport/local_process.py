@@ -33,7 +33,7 @@ class LocalCarrier:
     def opening_is_delicate(self) -> bool:
         return False
 
-    async def start(self, command: str, *, stdin: bytes = b"") -> ByteProcess:
+    async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
         """Start a command; see `Carrier.start`."""
         loop = asyncio.get_running_loop()
         try:

@@ -76,16 +76,17 @@ class Carrier(Protocol):
         """
         ...
 
-    async def start(self, command: str, *, stdin: bytes = b"") -> ByteProcess:
+    async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
         """Start `command` as the remote login shell would run it.
 
         Args:
             command: a command line for the remote's login shell (keep it to words every shell reads alike).
             stdin: first bytes of standard input, sent together with the start: no round trip of their own.
+            reconnect: False for what nobody waits for: where the connection has been lost, it is not made again.
 
         Raises:
             ConnectError: no connection could be made.
-            ConnectionLostError: the connection ended while starting.
+            ConnectionLostError: the connection ended while starting, or had ended before and `reconnect` is False.
             ChannelError: the server refused.
         """
         ...

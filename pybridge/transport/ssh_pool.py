@@ -101,7 +101,9 @@ class SshPool:
         group = self._groups["command"]
         (await group.acquire()).release()
 
-    async def start(self, command: str, *, stdin: bytes = b"", role: Role = "command") -> ByteProcess:
+    async def start(
+        self, command: str, *, stdin: bytes = b"", reconnect: bool = True, role: Role = "command"
+    ) -> ByteProcess:
         """Start a command; see `Carrier.start`.
 
         Args:
@@ -109,7 +111,7 @@ class SshPool:
         """
         setbacks = 0
         while True:
-            group, place = await self._acquire(role)
+            group, place = await self._acquire(role, reconnect=reconnect)
             try:
                 process = await start_ssh_process(
                     place.link.connection, str(self.target), command, stdin, place.release, place.abandon
@@ -175,17 +177,17 @@ class SshPool:
         """Close every process and connection."""
         await asyncio.gather(*(group.close() for group in self._groups.values()))
 
-    async def _acquire(self, role: Role) -> tuple[ConnectionGroup, Reservation]:
+    async def _acquire(self, role: Role, *, reconnect: bool = True) -> tuple[ConnectionGroup, Reservation]:
         group, commands = self._groups[role], self._groups["command"]
         try:
             if group.resting and commands.links:
-                return commands, await commands.acquire()
-            return group, await group.acquire()
+                return commands, await commands.acquire(reconnect=reconnect)
+            return group, await group.acquire(reconnect=reconnect)
         except RemoteError:
             # A server that allows one connection only still gets its files, over the connection for commands.
             if role == "command" or not commands.links:
                 raise
-            return commands, await commands.acquire()
+            return commands, await commands.acquire(reconnect=reconnect)
 
     async def _borrow_sftp(self) -> SftpSession:
         if self._no_sftp is not None:

@@ -28,12 +28,12 @@ class DelicateCarrier(LocalCarrier):
     def opening_is_delicate(self) -> bool:
         return True
 
-    async def start(self, command: str, *, stdin: bytes = b"") -> ByteProcess:
+    async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
         self.starts += 1
         if self.failures:
             self.failures -= 1
             raise ConnectionLostError("The connection was lost.")
-        return await super().start(command, stdin=stdin)
+        return await super().start(command, stdin=stdin, reconnect=reconnect)
 
 
 @pytest.fixture

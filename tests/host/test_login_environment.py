@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.login_environment import only_variables
 from pybridge.host.model import Command
 from pybridge.transport.ssh_command import parse_ssh_command
-from pybridge.transport.ssh_pool import SshPool
+from pybridge.transport.ssh_pool import PoolState, SshPool
 from pybridge.transport.ssh_target import resolve_target
+from tests.kit.pools import open_pool, through, until
 from tests.kit.sshd import start_openssh
 
 Files = dict[str, str]
@@ -86,3 +88,29 @@ def test_variables_of_one_process_are_left_out(exports: str) -> None:
     kept = only_variables(exports)
     assert "A=" in kept and "B=" in kept
     assert "PWD" not in kept and "export _=" not in kept and "NOVALUE" not in kept
+
+
+async def test_a_link_that_dies_meanwhile_is_not_made_again_until_somebody_waits(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    wait = ": > ~/began; while [ ! -e ~/go ] && [ -e ~/began ]; do sleep 0.1; done; export FROM_PROFILE=yes\n"
+    (home / ".bash_profile").write_text(wait)
+    server = start_openssh(tmp_path, home=home)
+    states: list[PoolState] = []
+    try:
+        async with (
+            DelayProxy(server.port, 0) as proxy,
+            open_pool(through(server, proxy), on_state=lambda state, error: states.append(state)) as pool,
+        ):
+            host = await Host.connect(pool, HostOptions(str(home)))
+            assert await until((home / "began").exists)
+            proxy.cut()
+            assert await until(lambda: host._login_captured.done())
+            assert (states, proxy.connections) == ([PoolState.READY, PoolState.LOST], 1)
+            (home / "go").touch()
+            assert await output(host, 'printf %s "$FROM_PROFILE"') == "yes"
+            assert states[2:] == [PoolState.RECONNECTING, PoolState.READY]
+            await host.close()
+    finally:
+        (home / "go").touch()
+        server.stop()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from pybridge.errors import (
     ChangeLeftError,
@@ -21,7 +21,7 @@ from pybridge.errors import (
     UnverifiedWriteError,
 )
 from pybridge.host.applying import Step, apply_script, conflicts, plan
-from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell, ShellIdentity
+from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
 from pybridge.host.fetching import (
     fetch_script,
@@ -43,6 +43,7 @@ from pybridge.host.model import (
     Slice,
     VersionConflict,
 )
+from pybridge.host.safeguards import NoRecords, NoTurns, Recorder, TurnTaker
 from pybridge.host.shells import ControlShells
 from pybridge.host.uploading import Uploader
 
@@ -54,26 +55,6 @@ SLOWEST_STEP = 1.0
 """Seconds for the processes one change starts, on a slow remote."""
 
 _REMEMBERED = 4096
-
-
-class Recorder(Protocol):
-    """Records locally what a request may leave on the remote, before the request is made (law 2)."""
-
-    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
-        """Record it; returns a key."""
-        ...
-
-    def done(self, key: str) -> None:
-        """Nothing of it remains."""
-        ...
-
-
-class _NoRecords:
-    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
-        return ""
-
-    def done(self, key: str) -> None:
-        return None
 
 
 class NothingWrittenError(ConnectionLostError):
@@ -94,7 +75,8 @@ class Files:
         self._facts = facts
         self._uploader = uploader
         self._real: OrderedDict[str, Fetched] = OrderedDict()
-        self.records: Recorder = _NoRecords()
+        self.records: Recorder = NoRecords()
+        self.turns: TurnTaker = NoTurns()
         self.workdir: str | None = None
         """The folder worked in, symlinks resolved: where it is gone, no file is created as if it were a new one."""
 
@@ -210,12 +192,18 @@ class Files:
                     await self._remove_temporaries(shell, steps)
                     raise
         timeout = 2 * DEFAULT_TIMEOUT + size / SLOWEST_BYTES_PER_SECOND + len(steps) * SLOWEST_STEP
-        try:
-            reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
-            differing = conflicts(reply, steps)
-        except (ConnectionLostError, RemoteTimeoutError) as error:
-            await self._resolve(steps, error)
-            return False
+        async with contextlib.AsyncExitStack() as turn:
+            try:
+                await turn.enter_async_context(self.turns.take([step.real for step in steps]))
+            except RemoteError:
+                await self._remove_temporaries(shell, steps)
+                raise
+            try:
+                reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
+                differing = conflicts(reply, steps)
+            except (ConnectionLostError, RemoteTimeoutError) as error:
+                await self._resolve(steps, error)
+                return False
         if differing:
             current = await self.fetch([Fetch(step.change.path) for step in differing])
             raise VersionConflict(tuple(current))

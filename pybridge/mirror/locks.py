@@ -1,6 +1,6 @@
 """One change at a time per remote file, within this process.
 
-Between processes the compare-and-swap on the remote decides.
+Between processes see `turns`.
 """
 
 from __future__ import annotations

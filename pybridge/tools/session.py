@@ -31,6 +31,7 @@ from pybridge.mirror.spool import Spool
 from pybridge.mirror.sweep import Sweeper, sweep
 from pybridge.mirror.temporaries import TemporaryRecords
 from pybridge.mirror.temporary_folders import TemporaryFolderRecords
+from pybridge.mirror.turns import Turns
 from pybridge.settings import Settings
 from pybridge.tools.instructions import LoadedInstructions
 from pybridge.tools.local_files import LocalFiles
@@ -170,6 +171,7 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
     store = await asyncio.to_thread(ContentStore, folder, target_slug, workdir)
     temporaries = TemporaryRecords(state_folder() / "temporaries", target_slug)
     host.files.records = temporaries
+    host.files.turns = Turns(state_folder() / "turns", target_slug)
     host.files.workdir = workdir
     await sweep(host, temporaries)
     spool = Spool(state_folder() / "output")

@@ -1,0 +1,46 @@
+"""What is asked for before remote files are changed: a record of what may be left behind, and a turn.
+
+Both are kept on this machine by a room above; without one, nothing is recorded and nobody waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from pybridge.host.applying import Step
+from pybridge.host.control_shell import ShellIdentity
+
+
+class Recorder(Protocol):
+    """Records locally what a request may leave on the remote, before the request is made (law 2)."""
+
+    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
+        """Record it; returns a key."""
+        ...
+
+    def done(self, key: str) -> None:
+        """Nothing of it remains."""
+        ...
+
+
+class NoRecords:
+    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
+        return ""
+
+    def done(self, key: str) -> None:
+        return None
+
+
+class TurnTaker(Protocol):
+    """Lets one process at a time replace a file, among those that ask (law 3)."""
+
+    def take(self, paths: Iterable[str]) -> contextlib.AbstractAsyncContextManager[None]:
+        """Hold the turn of all `paths` for the body."""
+        ...
+
+
+class NoTurns:
+    def take(self, paths: Iterable[str]) -> contextlib.AbstractAsyncContextManager[None]:
+        return contextlib.nullcontext()

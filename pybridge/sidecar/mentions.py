@@ -26,16 +26,16 @@ async def deliver(params: Mapping[str, Any], connection: Connection, incoming: I
     """The parts a message is to have.
 
     Args:
-        params: see `pybridge.tools.user_message.UserMessage.parse`.
+        params: see `pybridge.tools.mentions.user_message.UserMessage.parse`.
 
     Returns:
-        `{"parts": [...]}` as `pybridge.tools.mentions.deliver` gives them; null where the message stays as it is. What
-        cannot be had is an error in its place, also when the remote cannot be reached.
+        `{"parts": [...]}` as `pybridge.tools.mentions.delivery.deliver` gives them; null where the message stays as it
+        is. What cannot be had is an error in its place, also when the remote cannot be reached.
 
     Raises:
         InvalidParams: the parameters are not of this method.
     """
-    user_message = await asyncio.to_thread(importlib.import_module, "pybridge.tools.user_message")
+    user_message = await asyncio.to_thread(importlib.import_module, "pybridge.tools.mentions.user_message")
     try:
         message = user_message.UserMessage.parse(params)
     except ValueError as error:
@@ -58,5 +58,5 @@ async def deliver(params: Mapping[str, Any], connection: Connection, incoming: I
     except Exception as error:
         log.exception("mentions could not be delivered")
         failure = RemoteError(f"It could not be read: {type(error).__name__}: {error}.", next_step="Use the read tool.")
-    mentions = await asyncio.to_thread(importlib.import_module, "pybridge.tools.mentions")
+    mentions = await asyncio.to_thread(importlib.import_module, "pybridge.tools.mentions.delivery")
     return {"parts": mentions.undelivered(message, failure)}

@@ -15,12 +15,13 @@ from pybridge.host.host import Host, HostOptions
 from pybridge.settings import Settings
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.target import LinkReport
-from pybridge.tools import mentions, registry, user_command
+from pybridge.tools import registry, user_command
+from pybridge.tools.mentions import delivery
+from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.session import Session, open_session
 from pybridge.tools.surroundings.descriptions import Where
 from pybridge.tools.surroundings.prompt import RemoteSurroundings
 from pybridge.tools.surroundings.remote import Surroundings, Wanted, platform
-from pybridge.tools.user_message import UserMessage
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import PoolState, SshPool
@@ -52,7 +53,7 @@ class RemoteFolder:
 
     async def deliver(self, message: UserMessage) -> list[dict[str, Any]]:
         """The parts a user's message is to have; see `Target.deliver`."""
-        return await mentions.deliver(message, self._session, self.host)
+        return await delivery.deliver(message, self._session, self.host)
 
     @property
     def where(self) -> Where:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pybridge.sidecar.calls import ToolCall
+    from pybridge.tools.mentions.user_message import UserMessage
     from pybridge.tools.surroundings.descriptions import Where
     from pybridge.tools.surroundings.prompt import RemoteSurroundings
     from pybridge.tools.surroundings.remote import Wanted
-    from pybridge.tools.user_message import UserMessage
 
 
 class Target(Protocol):
@@ -40,7 +40,7 @@ class Target(Protocol):
         ...
 
     async def deliver(self, message: UserMessage) -> list[dict[str, Any]]:
-        """The parts a user's message is to have; see `pybridge.tools.mentions.deliver`.
+        """The parts a user's message is to have; see `pybridge.tools.mentions.delivery.deliver`.
 
         Raises:
             RemoteError: the remote cannot be asked.

@@ -12,11 +12,12 @@ from pybridge.editing.line_pages import MAX_LINE_BYTES, Page, page_of_slice, pag
 from pybridge.errors import FileMissingError, ToolError
 from pybridge.host.model import Fetched, FileKind, Slice
 from pybridge.tools import instructions as instruction_files
-from pybridge.tools import local_read, media
+from pybridge.tools import media
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import ReadArguments
 from pybridge.tools.collation import sort_key
 from pybridge.tools.context import ToolContext, ToolResult
+from pybridge.tools.local import reading
 from pybridge.tools.permissions import ask_read, relative, remote_path
 from pybridge.tools.read_results import file_result, folder_result, line_limit, media_result
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, fetch_one, mirror, require_readable
@@ -49,7 +50,7 @@ async def execute(args: ReadArguments, context: ToolContext, session: Session) -
 async def _read(args: ReadArguments, context: ToolContext, session: Session) -> ToolResult:
     local = session.local_files.find(args.file_path)
     if local is not None:
-        return await local_read.execute(local, args, context, session)
+        return await reading.execute(local, args, context, session)
     path = remote_path(session, args.file_path)
     shown_as = shown_path(args.file_path, path)
     title = relative(session, path)

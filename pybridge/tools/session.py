@@ -34,7 +34,7 @@ from pybridge.mirror.temporary_folders import TemporaryFolderRecords
 from pybridge.mirror.turns import Turns
 from pybridge.settings import Settings
 from pybridge.tools.instructions import LoadedInstructions
-from pybridge.tools.local_files import LocalFiles
+from pybridge.tools.local.files import LocalFiles
 from pybridge.tools.temporary_folder import TemporaryFolder, remove_abandoned
 
 LOCK_TIMEOUT = 3600.0

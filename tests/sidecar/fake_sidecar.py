@@ -18,10 +18,10 @@ from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.run import main
 from pybridge.sidecar.target import LinkReport
 from pybridge.tools.instructions import Instruction
+from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.surroundings.descriptions import Where
 from pybridge.tools.surroundings.prompt import RemoteSurroundings
 from pybridge.tools.surroundings.remote import Wanted
-from pybridge.tools.user_message import UserMessage
 
 
 class PretendedRemote:

@@ -35,10 +35,10 @@ from pybridge.host.model import FileKind
 from pybridge.tools import read
 from pybridge.tools.arguments import ReadArguments
 from pybridge.tools.context import ToolResult
+from pybridge.tools.mentions.user_message import ANYWHERE, CALLED, FAILED, LocalRead, Part, UserMessage, is_file_by_name
 from pybridge.tools.permissions import remote_path
 from pybridge.tools.remote_files import fetch
 from pybridge.tools.session import Session
-from pybridge.tools.user_message import ANYWHERE, CALLED, FAILED, LocalRead, Part, UserMessage, is_file_by_name
 
 AT_ONCE = 4
 """Mentions read at the same time: an image is in memory as a whole."""

@@ -10,9 +10,9 @@ import pytest
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.model import Fetch, Fetched
-from pybridge.tools import mentions
-from pybridge.tools.mentions import deliver, undelivered
-from pybridge.tools.user_message import ANYWHERE, UserMessage
+from pybridge.tools.mentions import delivery
+from pybridge.tools.mentions.delivery import deliver, undelivered
+from pybridge.tools.mentions.user_message import ANYWHERE, UserMessage
 from tests.tools.kit import Desk, MemoryHost
 
 HOST = "me@box"
@@ -224,8 +224,8 @@ async def test_a_mention_of_ours_that_comes_again_is_read_anew(desk: Desk, tmp_p
 
 
 async def test_law_9_large_images_come_to_an_end(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mentions, "MAX_ATTACHED", 20)
-    monkeypatch.setattr(mentions, "AT_ONCE", 1)
+    monkeypatch.setattr(delivery, "MAX_ATTACHED", 20)
+    monkeypatch.setattr(delivery, "AT_ONCE", 1)
     desk.host.contents["/w/d/c.png"] = PNG
     parts = await Message("@d/b.png @d/c.png", tmp_path).deliver(desk)
     assert [mime for mime, _, _ in files(parts)] == ["image/png"]

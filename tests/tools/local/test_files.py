@@ -8,7 +8,7 @@ import pytest
 
 from pybridge.errors import FileMissingError, PermissionRejectedError, ToolError
 from pybridge.locations import opencode_data_folder
-from pybridge.tools.local_files import MAX_SKILLS, LocalFiles
+from pybridge.tools.local.files import MAX_SKILLS, LocalFiles
 from tests.tools.kit import Call, Desk
 
 pytestmark = pytest.mark.unit

@@ -1,4 +1,4 @@
-"""read, for a file or folder of this machine that OpenCode has named to the model; see `pybridge.tools.local_files`."""
+"""read, for a file or folder of this machine that OpenCode has named to the model; see `pybridge.tools.local.files`."""
 
 from __future__ import annotations
 

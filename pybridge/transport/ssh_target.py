@@ -34,6 +34,7 @@ class SshTarget:
     `alias` is the host as typed, `host` the name or address to connect to,
     `named_identities` the identity files of the command line (also in `identities`). Times are in seconds.
     Algorithm lists are as in ssh_config(5), with `+`, `-`, `^` forms; None means the default.
+    `known_hosts_command` still has its tokens for what is known only while connecting: %H %I %t %f %K.
     """
 
     alias: str
@@ -51,6 +52,10 @@ class SshTarget:
     user_known_hosts: tuple[Path, ...] = ()
     global_known_hosts: tuple[Path, ...] = ()
     revoked_host_keys: Path | None = None
+    known_hosts_command: str | None = None
+    check_host_ip: bool = False
+    no_host_authentication_for_localhost: bool = False
+    ca_signature_algorithms: str | None = None
     host_key_alias: str | None = None
     hash_known_hosts: bool = False
     strict_host_key_checking: StrictHostKeyChecking = "ask"
@@ -141,6 +146,10 @@ class _Resolver:
                 "GlobalKnownHostsFile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"
             ),
             revoked_host_keys=next(iter(values.paths("RevokedHostKeys", "none")), None),
+            known_hosts_command=values.command("KnownHostsCommand", later="HItfK"),
+            check_host_ip=values.flag("CheckHostIP"),
+            no_host_authentication_for_localhost=values.flag("NoHostAuthenticationForLocalhost"),
+            ca_signature_algorithms=config.get("CASignatureAlgorithms"),
             host_key_alias=values.text("HostKeyAlias"),
             hash_known_hosts=values.flag("HashKnownHosts"),
             strict_host_key_checking=_strictness(config.get("StrictHostKeyChecking")),
@@ -241,8 +250,12 @@ class _Values:
         self._tokens = tokens
         self._home = home
 
-    def expand(self, value: str) -> str:
+    def expand(self, value: str, *, later: str = "") -> str:
+        """The value with its tokens replaced, except those of `later` and, with them, `%%`."""
+
         def replace(match: re.Match[str]) -> str:
+            if later and match[1] in f"%{later}":
+                return match[0]
             if match[1] not in self._tokens:
                 raise ConfigurationError(f"ssh configuration: %{match[1]} in {value!r} is not known.")
             return self._tokens[match[1]]
@@ -259,6 +272,11 @@ class _Values:
 
     def text(self, keyword: str) -> str | None:
         return self.config.get(keyword)
+
+    def command(self, keyword: str, *, later: str) -> str | None:
+        """A command, None if it is not given or `none`; tokens of `later` stay in it."""
+        value = self.config.get(keyword)
+        return None if value is None or value.lower() == "none" else self.expand(value, later=later)
 
     def flag(self, keyword: str, *, default: bool = False) -> bool:
         value = self.config.get(keyword)

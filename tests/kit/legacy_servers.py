@@ -1,8 +1,8 @@
 """Servers with the algorithms of long ago only, and the options OpenSSH's own client needs to reach each.
 
 They are today's sshd with its configuration narrowed down, so the negotiation is real; what such a server lacks besides
-(SFTP, bash, newer tools) is the business of whoever starts it. One thing cannot be narrowed: sshd tells its clients that
-it takes RSA signatures with SHA-2, so they use these for their own keys.
+(SFTP, bash, newer tools) is the business of whoever starts it. One thing cannot be narrowed: sshd tells clients that it
+takes RSA signatures with SHA-2, so they use these for their own keys.
 """
 
 from __future__ import annotations

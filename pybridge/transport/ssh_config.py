@@ -5,19 +5,45 @@ Format: ssh_config(5). The first value of a keyword counts, except for the keywo
 
 from __future__ import annotations
 
-import getpass
+import contextlib
+import difflib
+import glob
 import os
-import re
-import shlex
-import subprocess
+import stat
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pybridge.errors import ConfigurationError
+from pybridge.transport.ssh_keywords import KEYWORDS, Keyword, find_keyword
+from pybridge.transport.ssh_match import Facts, matches, wants_final_pass
+from pybridge.transport.ssh_tokens import Tokens, expand_environment, expand_user, local_user
+from pybridge.transport.ssh_words import match_host_list as match_pattern_list
+from pybridge.transport.ssh_words import match_pattern, match_patterns, parse_port, split_arguments, split_keyword
+
+__all__ = ["TYPED", "Setting", "SshConfig", "match_pattern", "match_pattern_list"]
+
+TYPED = "REMOTE_SSH"
+"""The place of what was typed."""
 
 _COLLECTING = frozenset({"identityfile", "certificatefile", "sendenv"})
-_WHOLE_LINE = frozenset({"proxycommand", "remotecommand", "localcommand", "knownhostscommand"})
 _MAX_INCLUDE_DEPTH = 16
+_DEFAULT_PORT = 22
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line in effect.
+
+    Args:
+        arguments: its arguments, quotes removed.
+        text: all of them as they stand, for keywords whose value extends to the end of the line.
+        place: where it was given, for errors.
+    """
+
+    arguments: tuple[str, ...]
+    text: str
+    place: str
 
 
 class SshConfig:
@@ -25,178 +51,205 @@ class SshConfig:
 
     Args:
         host: the host as typed.
-        options: (keyword, value) pairs of the command line.
+        options: keyword and rest of the line of each option of the command line.
+        home: where `~` and `.ssh` are.
     """
 
-    def __init__(self, host: str, options: Iterable[tuple[str, str]] = ()) -> None:
-        self.host = host
-        self._values: dict[str, list[str]] = {}
+    def __init__(self, host: str, options: Iterable[tuple[str, str]], home: Path) -> None:
+        self._original_host = host
+        self._host = host
+        self._home = home
+        self._settings: dict[str, list[Setting]] = {}
         self._wants_final = False
         self._final = False
-        for keyword, value in options:
-            self._set(keyword.lower(), value)
-
-    def read(self, path: Path, *, required: bool = False, include_folder: Path | None = None) -> None:
-        """Read one file and what it includes.
-
-        Args:
-            required: whether it is an error if the file is missing.
-            include_folder: where relative names of an Include are; ~/.ssh if not given.
-
-        Raises:
-            ConfigurationError: the file cannot be read (only if `required`), or a line cannot be understood.
-        """
-        try:
-            self._read(path, include_folder or Path("~/.ssh").expanduser(), depth=0, active=True)
-        except FileNotFoundError:
-            if required:
-                raise ConfigurationError(
-                    f"The ssh configuration file {path} does not exist.", next_step="Correct -F in REMOTE_SSH."
-                ) from None
-        except OSError as error:
-            if required:
-                raise ConfigurationError(f"The ssh configuration file {path} cannot be read: {error}.") from error
+        for name, rest in options:
+            keyword = self._find(name, TYPED)
+            if keyword is not None:
+                self._set(keyword, self._setting(keyword, rest, TYPED))
 
     @property
     def wants_final(self) -> bool:
         """Whether a `Match final` block asks for a second pass over the files."""
-        return self._wants_final and not self._final
+        return self._wants_final
 
-    def begin_final_pass(self) -> None:
-        """From here on `Match final` blocks apply; read the same files again."""
+    def begin_final_pass(self, host: str) -> None:
+        """From here on `final` and `canonical` apply, and `host` is what Host lines are compared with."""
         self._final = True
+        self._host = host
+        self._settings["hostname"] = [Setting((host.replace("%", "%%"),), host, "HostName")]
 
     def get(self, keyword: str) -> str | None:
-        """The value in effect, None if not given."""
-        values = self._values.get(keyword.lower())
-        return values[0] if values else None
+        """The value in effect (the first argument), None if not given."""
+        setting = self.setting(keyword)
+        return setting.arguments[0] if setting else None
 
-    def get_all(self, keyword: str) -> list[str]:
-        """Every value of a keyword that collects (IdentityFile, CertificateFile, SendEnv)."""
-        return list(self._values.get(keyword.lower(), ()))
+    def setting(self, keyword: str) -> Setting | None:
+        """The line in effect."""
+        settings = self._settings.get(keyword.lower())
+        return settings[0] if settings else None
 
-    def _set(self, keyword: str, value: str) -> None:
-        values = self._values.setdefault(keyword, [])
-        if not values or (keyword in _COLLECTING and value not in values):
-            values.append(value)
+    def settings(self, keyword: str) -> list[Setting]:
+        """Every line of a keyword that collects (IdentityFile, CertificateFile, SendEnv)."""
+        return list(self._settings.get(keyword.lower(), ()))
 
-    def _read(self, path: Path, folder: Path, *, depth: int, active: bool) -> None:
+    def came_first(self, keyword: str, other: str) -> bool:
+        """Whether `keyword` was given, and before `other` was."""
+        order = list(self._settings)
+        first, second = keyword.lower(), other.lower()
+        return first in order and (second not in order or order.index(first) < order.index(second))
+
+    def read(self, path: Path, *, required: bool = False, system: bool = False) -> None:
+        """Read one file and what it includes.
+
+        Args:
+            required: for a file named by the user: it is an error if it cannot be read.
+            system: for the system's file: relative names of an Include are in its folder, else in ~/.ssh.
+
+        Raises:
+            ConfigurationError: the file cannot be read (only if `required`), or a line cannot be understood.
+        """
+        folder = path.parent if system else self._home / ".ssh"
+        try:
+            self._read(path, folder, depth=0, active=True, private=not (required or system))
+        except OSError as error:
+            if required:
+                missing = isinstance(error, FileNotFoundError)
+                what = "does not exist" if missing else f"cannot be read: {error.strerror}"
+                raise ConfigurationError(
+                    f"The ssh configuration file {path} {what}.", next_step="Correct -F in REMOTE_SSH."
+                ) from error
+
+    def _read(self, path: Path, folder: Path, *, depth: int, active: bool, private: bool) -> None:
         if depth > _MAX_INCLUDE_DEPTH:
-            raise ConfigurationError(f"The ssh configuration includes itself too deeply at {path}.")
+            raise ConfigurationError(
+                f"The ssh configuration file {path} is included more than {_MAX_INCLUDE_DEPTH} levels deep.",
+                next_step="Remove the Include that leads in a circle.",
+            )
+        with path.open(encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            if private:
+                _check_owner(path, file.fileno())
+            text = file.read()
         block_active = active
-        for number, raw in enumerate(path.read_text(encoding="utf-8", errors="surrogateescape").splitlines(), 1):
-            line = raw.strip()
-            if not line or line.startswith("#"):
+        for number, line in enumerate(text.split("\n"), 1):
+            place = f"{path} line {number}"
+            name, rest = split_keyword(line)
+            if not name or name.startswith("#"):
                 continue
-            keyword, words, value = _split_line(line, path, number)
-            if keyword == "host":
-                block_active = active and _match_host_patterns(words, self.host)
-            elif keyword == "match":
-                block_active = active and self._match(words, path, number)
-            elif keyword == "include":
-                for name in words:
-                    for included in _find_included(name, folder):
-                        self._read(included, folder, depth=depth + 1, active=block_active)
+            keyword = self._find(name, place)
+            if keyword is None:
+                continue
+            setting = self._setting(keyword, rest.rstrip(" \t\r\f"), place)
+            if keyword.name == "Host":
+                block_active = active and self._matches_host(setting)
+            elif keyword.name == "Match":
+                block_active = self._matches(setting, active)
+            elif keyword.name == "Include":
+                for argument in setting.arguments:
+                    self._include(argument, folder, place, depth, block_active)
             elif block_active:
-                self._set(keyword, value)
+                self._set(keyword, setting)
 
-    def _match(self, words: list[str], path: Path, number: int) -> bool:
-        """Evaluate the criteria of a Match line."""
-        result = True
-        queue = list(words)
-        while queue:
-            criterion = queue.pop(0).lower()
-            negated = criterion.startswith("!")
-            criterion, equals, inline = criterion.lstrip("!").partition("=")
-            if criterion == "final":
-                self._wants_final = True
-            if criterion in ("all", "final", "canonical"):
-                matched = criterion == "all" or self._final
-            else:
-                argument = inline if equals else (queue.pop(0) if queue else None)
-                if argument is None:
-                    raise ConfigurationError(f"{path} line {number}: Match {criterion} needs an argument.")
-                matched = result and self._match_criterion(criterion, argument, path, number)
-            result = result and matched != negated
-        return result
+    def _include(self, argument: str, folder: Path, place: str, depth: int, active: bool) -> None:
+        pattern = expand_user(expand_environment(self._tokens().expand(argument)), self._home)
+        for name in sorted(glob.glob(str(folder / pattern))):  # noqa: PTH207 - Path.glob finds hidden files too
+            if not Path(name).is_dir():
+                try:
+                    self._read(Path(name), folder, depth=depth + 1, active=active, private=True)
+                except OSError as error:
+                    raise ConfigurationError(
+                        f"{place}: the included file {name} cannot be read: {error.strerror}.",
+                        next_step="Make it readable, or remove the Include.",
+                    ) from error
 
-    def _match_criterion(self, criterion: str, argument: str, path: Path, number: int) -> bool:
-        if criterion == "exec":
-            command = argument.replace("%h", self.get("HostName") or self.host).replace("%n", self.host)
-            command = command.replace("%r", self.get("User") or getpass.getuser()).replace("%%", "%")
-            done = subprocess.run(command, shell=True, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-            return done.returncode == 0
-        subjects = {
-            "host": self.get("HostName") or self.host,
-            "originalhost": self.host,
-            "user": self.get("User") or getpass.getuser(),
-            "localuser": getpass.getuser(),
-            "tagged": self.get("Tag") or "",
-        }
-        if criterion in ("localnetwork", "sessiontype", "command", "version"):
-            return criterion == "sessiontype" and match_pattern_list(argument, "exec")
-        if criterion not in subjects:
-            raise ConfigurationError(f"{path} line {number}: Match {criterion} is not known.")
-        return match_pattern_list(argument, subjects[criterion])
+    def _find(self, name: str, place: str) -> Keyword | None:
+        """The keyword; None for an unknown one that IgnoreUnknown names."""
+        keyword = find_keyword(name)
+        if keyword is None and not match_pattern_list(self.get("IgnoreUnknown") or "", name):
+            shown = name if len(name) < 60 else f"{name[:60]}..."
+            near = difflib.get_close_matches(name.lower(), KEYWORDS, 1)
+            raise ConfigurationError(
+                f"{place}: OpenSSH has no option {shown!r}.",
+                next_step=f"Did you mean {KEYWORDS[near[0]].name}?"
+                if near
+                else f"Correct it, or put `IgnoreUnknown {shown}` before it.",
+            )
+        return keyword
 
+    @staticmethod
+    def _setting(keyword: Keyword, rest: str, place: str) -> Setting:
+        try:
+            arguments = split_arguments(rest)
+        except ValueError as error:
+            raise ConfigurationError(f"{place}: {keyword.name}: {error}.", next_step="Correct that line.") from error
+        what = ""
+        if not arguments or (keyword.arguments != "rest" and not arguments[0] and keyword.name != "Match"):
+            what = f"{keyword.name} has no value"
+        elif keyword.arguments == "one" and len(arguments) > 1:
+            what = f"{keyword.name} has more than one value"
+        if what:
+            raise ConfigurationError(f"{place}: {what}.", next_step="Correct that line.")
+        return Setting(tuple(arguments), rest, place)
 
-def _split_line(line: str, path: Path, number: int) -> tuple[str, list[str], str]:
-    """Keyword (lower case), the words of its value, and the value as one string."""
-    match = re.match(r"([^\s=\"]+)\s*(?:=\s*|\s+)?(.*)", line, re.DOTALL)
-    keyword = match[1].lower() if match else ""
-    rest = match[2].strip() if match else ""
-    if keyword in _WHOLE_LINE:
-        return keyword, [rest], rest
-    lexer = shlex.shlex(rest, posix=True)
-    lexer.whitespace_split = True
-    lexer.commenters = "#" if re.search(r"\s#", rest) else ""
-    lexer.escape = "" if os.name == "nt" else "\\"
-    try:
-        words = list(lexer)
-    except ValueError as error:
-        raise ConfigurationError(f"{path} line {number}: {error}.", next_step="Correct that line.") from error
-    if not keyword or not words:
-        raise ConfigurationError(f"{path} line {number}: {line!r} has no value.", next_step="Correct that line.")
-    return keyword, words, words[0] if len(words) == 1 else " ".join(map(_quote, words))
+    def _set(self, keyword: Keyword, setting: Setting) -> None:
+        settings = self._settings.setdefault(keyword.name.lower(), [])
+        known = [other.arguments for other in settings]
+        if not settings or (keyword.name.lower() in _COLLECTING and setting.arguments not in known):
+            settings.append(setting)
 
+    def _matches_host(self, setting: Setting) -> bool:
+        if not all(setting.arguments):
+            raise ConfigurationError(f"{setting.place}: Host has an empty pattern.", next_step="Correct that line.")
+        return match_patterns(setting.arguments, self._host)
 
-def _quote(word: str) -> str:
-    return f'"{word}"' if re.search(r"\s", word) else word
+    def _matches(self, setting: Setting, active: bool) -> bool:
+        words = list(setting.arguments)
+        self._wants_final = self._wants_final or wants_final_pass(words)
+        facts = Facts(
+            host=self._target(),
+            original_host=self._original_host,
+            user=self.get("User") or local_user(),
+            tag=self.get("Tag") or "",
+            final=self._final,
+            tokens=self._tokens,
+        )
+        try:
+            return matches(words, facts, active=active)
+        except ValueError as error:
+            raise ConfigurationError(f"{setting.place}: {error}.", next_step="Correct that line.") from error
 
+    def _target(self) -> str:
+        """The host to connect to, as far as the lines before say."""
+        named = self.get("HostName")
+        if named is None:
+            return self._host
+        return named.replace("%%", "\0").replace("%h", self._original_host).replace("\0", "%")
 
-def split_words(value: str) -> list[str]:
-    """The words of a value that holds several (file names), quotes removed."""
-    lexer = shlex.shlex(value, posix=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    lexer.escape = ""
-    return list(lexer)
-
-
-def _find_included(name: str, folder: Path) -> list[Path]:
-    """Files an Include names: `~` and wildcards expanded, relative names in `folder`."""
-    pattern = Path(os.path.expandvars(name)).expanduser()
-    base, parts = (Path(pattern.anchor), pattern.parts[1:]) if pattern.anchor else (folder, pattern.parts)
-    return sorted(found for found in base.glob(str(Path(*parts))) if found.is_file()) if parts else []
-
-
-def match_pattern(pattern: str, text: str) -> bool:
-    """Whether `text` matches a pattern of ssh_config(5): only `*` and `?` are special; case does not count."""
-    expression = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch(expression, text, re.IGNORECASE | re.DOTALL) is not None
-
-
-def match_pattern_list(patterns: str, text: str) -> bool:
-    """Whether `text` matches a comma-separated list: at least one pattern, and no negated one."""
-    return _match_host_patterns(patterns.split(","), text)
+    def _tokens(self) -> Tokens:
+        return Tokens(
+            alias=self._original_host,
+            host=self._target(),
+            port=parse_port(self.get("Port") or "") or _DEFAULT_PORT,
+            user=self.get("User") or local_user(),
+            home=self._home,
+            host_key_alias=self.get("HostKeyAlias"),
+            jump=self.get("ProxyJump"),
+        )
 
 
-def _match_host_patterns(patterns: Iterable[str], text: str) -> bool:
-    matched = False
-    for pattern in patterns:
-        if pattern.startswith("!"):
-            if match_pattern(pattern[1:], text):
-                return False
-        elif match_pattern(pattern, text):
-            matched = True
-    return matched
+def _check_owner(path: Path, descriptor: int) -> None:
+    """As OpenSSH: who may write to the file decides where connections go and what runs here."""
+    if os.name != "posix":
+        return
+    status = os.fstat(descriptor)
+    own_group = False
+    with contextlib.suppress(ImportError, KeyError):
+        import grp
+
+        group = grp.getgrgid(status.st_gid)
+        own_group = group.gr_name == local_user() and all(name == local_user() for name in group.gr_mem)
+    others = stat.S_IWOTH if own_group else stat.S_IWOTH | stat.S_IWGRP
+    if status.st_uid not in (0, os.getuid()) or status.st_mode & others:
+        raise ConfigurationError(
+            f"The ssh configuration file {path} can be written by others; OpenSSH refuses it too.",
+            next_step=f"chmod go-w '{path}', and make yourself its owner.",
+        )

@@ -13,9 +13,9 @@ import contextlib
 from collections import deque
 
 from pybridge.errors import ConnectionLostError, RemoteError
-from pybridge.host.control_shell import START_COMMAND
 from pybridge.host.framing import encode_text
 from pybridge.host.guard import guard_functions
+from pybridge.host.login_shell import START_COMMAND
 from pybridge.transport.process import ByteProcess, Carrier
 
 READY = 2
@@ -132,7 +132,8 @@ class CommandShells:
             try:
                 return await self._carrier.start(
                     START_COMMAND,
-                    stdin=encode_text(f"{guard_functions()}\n{exports}\n"),
+                    # A start-up file that reads a line from standard input gets the empty one.
+                    stdin=encode_text(f"\n{guard_functions()}\n{exports}\n"),
                     reconnect=bool(self._waiting),
                 )
             except ConnectionLostError:

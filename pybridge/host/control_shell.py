@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from pybridge.errors import ConnectionLostError, ProtocolError, RemoteTimeoutError
+from pybridge.errors import ConnectionLostError, RemoteTimeoutError
 from pybridge.host.framing import Reply, ReplyReader, encode_request, encode_text, new_marker
-from pybridge.transport.process import ByteProcess, Carrier
-
-START_COMMAND = "exec /bin/sh"
-"""Read alike by sh, bash, zsh, fish and csh; under OpenSSH the shell so started leads the channel's session."""
+from pybridge.host.login_shell import (
+    START_COMMAND,
+    LoginNoise,
+    ended_without_shell,
+    no_posix_shell,
+    timed_out_without_shell,
+)
+from pybridge.transport.process import ByteProcess, Carrier, Stream
 
 DEFAULT_TIMEOUT = 30.0
 MAX_REPLY_BYTES = 96 * 1024 * 1024
@@ -60,26 +64,27 @@ class ControlShell:
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: it could not be started.
-            ProtocolError: what answers is no POSIX shell.
+            NoShellError: what answers is no POSIX shell.
+            ProtocolError: it answers out of order.
             RemoteTimeoutError: nothing answered in time.
         """
         marker = new_marker()
         begin = new_marker()
-        hello = f"LC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
+        # A start-up file that reads a line from standard input gets the empty one.
+        hello = f"\nLC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
         stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
         process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=reconnect)
         try:
-            reply = await _collect(process, marker, timeout)
-            stdout = _after(reply.stdout, begin)
-            identity_line, _, rest = stdout.partition(b"\n")
+            reply = await _collect_first(process, begin, marker, timeout)
+            identity_line, _, rest = reply.stdout.partition(b"\n")
             words = identity_line.decode("ascii", "replace").split()
             if len(words) != 3 or not words[0].isdigit():
-                raise ProtocolError("the remote shell did not say which process it is")
+                raise no_posix_shell()
         except BaseException:
             process.close()
             raise
         identity = ShellIdentity(int(words[0]), words[1], words[2])
-        return cls(process, identity), Reply(rest, _after(reply.stderr, begin), reply.status)
+        return cls(process, identity), Reply(rest, reply.stderr, reply.status)
 
     async def request(self, script: str, *, timeout: float = DEFAULT_TIMEOUT) -> Reply:
         """Run `script` in a subshell and wait for its frame.
@@ -118,20 +123,23 @@ async def _collect(process: ByteProcess, marker: str, timeout: float) -> Reply:
                     return reader.reply()
     except TimeoutError:
         raise _timed_out(timeout) from None
-    status = process.exit_status
-    if status is not None and status.code in (126, 127):
-        raise ProtocolError("the remote could not start /bin/sh", next_step="pybridge needs a POSIX sh on the remote.")
     raise ConnectionLostError("the remote shell ended before it had answered")
 
 
-def _after(data: bytes, begin: str) -> bytes:
-    at = data.find(begin.encode() + b"\n")
-    if at < 0:
-        raise ProtocolError(
-            "the remote's login does not lead to a POSIX shell",
-            next_step="Its login shell answered something else. Try `ssh HOST 'exec /bin/sh'` by hand.",
-        )
-    return data[at + len(begin) + 1 :]
+async def _collect_first(process: ByteProcess, begin: str, marker: str, timeout: float) -> Reply:
+    """The first reply of a shell, less what was printed before `begin`: where none comes, that says why."""
+    reader = ReplyReader(marker, MAX_REPLY_BYTES)
+    before = {stream: LoginNoise(begin) for stream in Stream}
+    try:
+        async with asyncio.timeout(timeout):
+            while (piece := await process.read()) is not None:
+                stream, data = piece
+                if reader.feed(stream, before[stream].take(data)):
+                    return reader.reply()
+            status = await process.wait_exit()
+    except TimeoutError:
+        raise timed_out_without_shell(timeout, before.values()) from None
+    raise ended_without_shell(status, before.values())
 
 
 def _timed_out(timeout: float) -> RemoteTimeoutError:

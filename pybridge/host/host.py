@@ -13,6 +13,7 @@ from pybridge.host.commands import Commands, choose_shell
 from pybridge.host.facts import Facts
 from pybridge.host.files import Files
 from pybridge.host.login_environment import LoginEnvironment, capture
+from pybridge.host.login_shell import ShellCarrier
 from pybridge.host.model import Command, CommandResult, Fetched
 from pybridge.host.place import Place, expand, parse_place, place_script
 from pybridge.host.recovery import Leftover, Recovered, recover
@@ -73,6 +74,7 @@ class Host:
             RemoteTimeoutError: it did not answer.
         """
         options = options or HostOptions()
+        carrier = ShellCarrier(carrier)
         control = ControlShells(carrier)
         try:
             facts, found = await control.probe(place_script(options.workdir))

@@ -1,8 +1,8 @@
 """The environment of a login on the remote, captured once: what nvm, pyenv and ~/.profile set up.
 
-The login shell is started as a login and interactive shell (where such lines usually live), its own output thrown
-away, and asked for `export -p` of a POSIX sh: text that any sh reads back. What never comes, or comes too late, is done
-without.
+The login shell, fish and csh too, is started as a login and interactive shell (where such lines usually live), its own
+output thrown away, and asked for `export -p` of a POSIX sh: text that any sh reads back. What never comes, or comes too
+late, is done without.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 
 from pybridge.errors import ConnectionLostError, RemoteError
-from pybridge.host.control_shell import START_COMMAND
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
+from pybridge.host.login_shell import START_COMMAND
 from pybridge.transport.process import Carrier, Stream
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 DEADLINE = 5.0
 _MOST_BYTES = 1024 * 1024
 _EXPORT = re.compile(r"(?:export|declare -x|typeset -x) ([A-Za-z_][A-Za-z0-9_]*)(=|$)", re.MULTILINE)
-_NOT_OURS = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "TERM", "LC_ALL", "PS1", "PS2", "PB_NONE"})
+_NOT_OURS = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "TERM", "LC_ALL", "PS1", "PS2", "PB_NONE"}) | {
+    # Read-only in one shell or another, which would end over the attempt to set them.
+    *("SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "UID", "EUID", "GID", "EGID", "PPID", "LINENO"),
+}
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,29 @@ class LoginEnvironment:
     how: str = "none"
 
 
-def login_shell(shell: str) -> str:
-    """The shell whose login is captured: the user's own if it is bash or zsh, else bash if there, else sh."""
-    name = posixpath.basename(shell)
-    return quote(shell) if name in ("bash", "zsh", "sh", "dash", "ash", "ksh") else "bash"
+_POSIX = frozenset({"bash", "zsh", "sh", "dash", "ash", "ksh", "ksh93", "ksh88", "mksh", "lksh", "oksh", "yash"})
+_CSH = frozenset({"csh", "tcsh", "bsd-csh"})
+
+
+def login_scripts(shell: str, command: str) -> tuple[str, str]:
+    """POSIX sh text that logs in, interactively or at least plainly, and runs a command there.
+
+    It is the user's own shell where that is known; else bash if it is there, else sh.
+
+    Args:
+        shell: path of the user's login shell, may be empty.
+        command: one that sh, fish and csh read alike, without `exec`, which start-up files may have made an alias.
+    """
+    name, program, word = posixpath.basename(shell), quote(shell), quote(command)
+    if name in _CSH:
+        # csh takes -l only alone, and does not count as interactive with -c.
+        text = f"<<'PB_LOGIN'\n\nif (-r ~/.login) source ~/.login\n{command} </dev/null\nexit\nPB_LOGIN\n"
+        return f"exec {program} -i 2>/dev/null {text}", f"exec {program} 2>/dev/null {text}"
+    find = ""
+    if name not in _POSIX and name != "fish":
+        find, program = "pb_l=/bin/sh; command -v bash >/dev/null && pb_l=bash\n", "$pb_l"
+    ending = f"{word} </dev/null 2>/dev/null\n"
+    return f"{find}exec {program} -l -i -c {ending}", f"{find}exec {program} -l -c {ending}"
 
 
 async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, again: bool = False) -> LoginEnvironment:
@@ -62,28 +84,29 @@ async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, a
     Raises:
         ConnectionLostError: the connection was lost, for the first time.
     """
-    for flags in ("-l -i -c", "-l -c"):
+    for interactive in (True, False):
         try:
             async with asyncio.timeout(deadline):
-                found = await _try(carrier, login_shell(shell), flags, reconnect=again)
+                found = await _try(carrier, shell, interactive, reconnect=again)
         except (TimeoutError, RemoteError) as error:
             if isinstance(error, ConnectionLostError) and not again:
                 raise
-            log.info("login environment: %s %s gave nothing (%s)", shell, flags, type(error).__name__)
+            log.info("login environment: %s (interactive: %s) gave %s", shell, interactive, type(error).__name__)
             continue
         if found is not None:
             return found
     return LoginEnvironment()
 
 
-async def _try(carrier: Carrier, shell: str, flags: str, *, reconnect: bool) -> LoginEnvironment | None:
+async def _try(carrier: Carrier, shell: str, interactive: bool, *, reconnect: bool) -> LoginEnvironment | None:
     marker = new_marker()
     inner = (
         f"printf '\\n%s\\n' {marker}; command -v rg; printf '\\n%s\\n' {marker}; umask; "
         f"printf '\\n%s\\n' {marker}; export -p; printf '\\n%s\\n' {marker}"
     )
-    outer = f"exec /bin/sh -c {quote(inner)}"
-    script = f"TERM=dumb; export TERM\nexec {shell} {flags} {quote(outer)} </dev/null 2>/dev/null\n"
+    # Quoted in a way that fish and csh read as sh does.
+    script = login_scripts(shell, f"/bin/sh -c {quote(inner)}")[0 if interactive else 1]
+    script = f"\nTERM=dumb; export TERM\n{script}"
     process = await carrier.start(START_COMMAND, stdin=encode_text(script), reconnect=reconnect)
     output = bytearray()
     closing = f"\n{marker}\n".encode()
@@ -91,7 +114,9 @@ async def _try(carrier: Carrier, shell: str, flags: str, *, reconnect: bool) -> 
         while (piece := await process.read()) is not None and output.count(closing) < 4:
             if piece[0] is Stream.STDOUT:
                 output += piece[1]
-            if len(output) > _MOST_BYTES:
+            if closing not in output:
+                del output[: -len(closing)]  # what start-up files print, however much
+            elif len(output) > _MOST_BYTES:
                 return None
     finally:
         process.close()

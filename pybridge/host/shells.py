@@ -10,7 +10,7 @@ from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts, parse_probe, probe_script, script
 from pybridge.host.framing import Reply
-from pybridge.transport.process import Carrier
+from pybridge.host.login_shell import OTHER_WAYS, NoShellError, ShellCarrier
 
 PROBE_TIMEOUT = 20.0
 MOST_SHELLS = 3
@@ -20,11 +20,11 @@ class ControlShells:
     """Lends control shells: an idle one at once, a new one while there are few, else the next to come free.
 
     Args:
-        carrier: where they are started.
+        carrier: where they are started; the first start finds out which way its login shell takes.
         most: how many there may be.
     """
 
-    def __init__(self, carrier: Carrier, most: int = MOST_SHELLS) -> None:
+    def __init__(self, carrier: ShellCarrier, most: int = MOST_SHELLS) -> None:
         self._carrier = carrier
         self._places = asyncio.Semaphore(most)
         self._idle: list[ControlShell] = []
@@ -38,14 +38,32 @@ class ControlShells:
 
         Returns:
             The facts, and what `extra` printed.
+
+        Raises:
+            NoShellError: the login leads to no POSIX shell, whichever way it is asked.
+            ProbeError, ProtocolError: what answers cannot be worked with.
+            ConnectError, ConnectionLostError, ChannelError, RemoteTimeoutError: it could not be asked.
         """
         separator = "pb-extra"
         first = f"{probe_script()}\nprintf '\\n%s\\000' {separator}\n{extra}"
         async with self._places:
-            shell, reply = await ControlShell.start(self._carrier, _prelude(), first, PROBE_TIMEOUT)
+            shell, reply = await self._start_some_way(first)
             self._idle.append(shell)
         found, _, rest = reply.stdout.partition(f"\n{separator}\0".encode())
         return parse_probe(b"\n" + found), rest
+
+    async def _start_some_way(self, first: str) -> tuple[ControlShell, Reply]:
+        try:
+            return await ControlShell.start(self._carrier, _prelude(), first, PROBE_TIMEOUT)
+        except NoShellError as error:
+            refusal = error
+        usual = self._carrier.way
+        for way in OTHER_WAYS if refusal.may_take_another_way else ():
+            self._carrier.way = way
+            with contextlib.suppress(NoShellError):
+                return await ControlShell.start(self._carrier, _prelude(), first, PROBE_TIMEOUT)
+        self._carrier.way = usual
+        raise refusal
 
     @contextlib.asynccontextmanager
     async def lend(self) -> AsyncIterator[ControlShell]:

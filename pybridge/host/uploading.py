@@ -7,8 +7,9 @@ import logging
 
 from pybridge.errors import ChannelError, RemoteTimeoutError
 from pybridge.host.applying import Step, failure
-from pybridge.host.control_shell import DEFAULT_TIMEOUT, START_COMMAND
+from pybridge.host.control_shell import DEFAULT_TIMEOUT
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
+from pybridge.host.login_shell import START_COMMAND
 from pybridge.transport.process import ByteProcess, Carrier, Stream
 
 SFTP_BYTES = 4 * 1024 * 1024

@@ -14,6 +14,7 @@ from pybridge.host.model import Command
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import PoolState, SshPool
 from pybridge.transport.ssh_target import resolve_target
+from tests.kit.login_shells import start_with_shell
 from tests.kit.pools import open_pool, through, until
 from tests.kit.sshd import start_openssh
 
@@ -114,3 +115,56 @@ async def test_a_link_that_dies_meanwhile_is_not_made_again_until_somebody_waits
     finally:
         (home / "go").touch()
         server.stop()
+
+
+CSH = {".cshrc": "echo noise\nsetenv PATH $HOME/bin:$PATH\nif (! $?prompt) exit\nsetenv FROM_RC yes\n"}
+CSH[".login"] = "setenv FROM_PROFILE yes\n"
+FISH = {".config/fish/config.fish": "echo noise\nset -gx PATH $HOME/bin $PATH\nset -gx FROM_PROFILE yes\n"}
+FISH[".config/fish/config.fish"] += "if status is-interactive\n set -gx FROM_RC yes\nend\n"
+KSH = {".profile": "PATH=$HOME/bin:$PATH; ENV=$HOME/.rc; FROM_PROFILE=yes; export ENV FROM_PROFILE\n"}
+KSH[".rc"] = "case $- in *i*) export FROM_RC=yes ;; esac\n"
+ZSH = {".zprofile": "export FROM_PROFILE=yes\n", ".zshrc": "PATH=$HOME/bin:$PATH; export FROM_RC=yes\n"}
+
+
+@pytest.mark.parametrize(
+    "shell, files",
+    [
+        ("fish", FISH),
+        ("tcsh", CSH),
+        *(
+            pytest.param(*row, marks=pytest.mark.whole)
+            for row in [("bsd-csh", CSH), ("ksh93", KSH), ("mksh", KSH), ("zsh", ZSH)]
+        ),
+    ],
+)
+async def test_the_login_files_of_other_shells_count(
+    shell: str, files: Files, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    server = start_with_shell(tmp_path_factory.mktemp("sshd"), shell, tmp_path)
+    try:
+        async with open_pool(server.ssh_command) as pool:
+            host = await Host.connect(pool, HostOptions(str(tmp_path)))
+            said = await output(host, 'printf "%s|%s|%s" "$FROM_PROFILE" "$FROM_RC" "${PATH%%:*}"')
+            await host.close()
+    finally:
+        server.stop()
+    assert said == f"yes|yes|{tmp_path}/bin"
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "head -c 5000000 /dev/zero | tr '\\000' x",
+        "read -r x; cat",
+        "set -eu -o noclobber; shopt -s expand_aliases; alias exec=false printf=false; export SHELLOPTS",
+        "trap 'echo bye' EXIT; printf() { echo hijacked; }; export -f printf",
+        "unset PATH",
+    ],
+)
+async def test_whatever_else_login_files_do_their_variables_arrive(login: Callable, profile: str) -> None:
+    host = await login({".bash_profile": f"export FROM_PROFILE=yes\n{profile}\n"})
+    assert await output(host, "echo $FROM_PROFILE") == "yes\n"

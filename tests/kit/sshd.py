@@ -81,7 +81,12 @@ class SshServer:
 
 
 def start_openssh(
-    folder: Path, options: Sequence[str] = (), *, hidden: Sequence[Path] = (), home: Path | None = None
+    folder: Path,
+    options: Sequence[str] = (),
+    *,
+    hidden: Sequence[Path] = (),
+    home: Path | None = None,
+    shell: str | None = None,
 ) -> SshServer:
     """Start OpenSSH's sshd.
 
@@ -91,6 +96,7 @@ def start_openssh(
         hidden: folders that are empty file systems for the remote only: what it writes there is invisible here (root).
         home: the remote user's home folder (root); an empty one in `folder` if not given, so that nothing of the
             real user's start-up files runs.
+        shell: the remote user's login shell (root); the real one's if not given.
     """
     program = need("sshd")
     _make_keys(folder, ["ed25519", "rsa", "ecdsa"])
@@ -108,18 +114,23 @@ def start_openssh(
         home = folder / "home"
         home.mkdir()
         lines.insert(0, f"SetEnv HOME={home}")
-        namespace_home = home if _can_unshare() else None
+        namespace_home = home if shell or _can_unshare() else None
     else:
         namespace_home = home
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     words = [program, "-D", "-e", "-f", str(folder / "sshd_config")]
-    server = _start(folder, port, words, hidden, namespace_home)
+    server = _start(folder, port, words, hidden, namespace_home, shell)
     server.home = home
     return server
 
 
 def start_dropbear(
-    folder: Path, options: Sequence[str] = (), *, hidden: Sequence[Path] = (), home: Path | None = None
+    folder: Path,
+    options: Sequence[str] = (),
+    *,
+    hidden: Sequence[Path] = (),
+    home: Path | None = None,
+    shell: str | None = None,
 ) -> SshServer:
     """Start dropbear. It reads authorized_keys in the home folder only, so it gets one of its own (root).
 
@@ -128,6 +139,7 @@ def start_dropbear(
         options: further arguments.
         hidden: as for `start_openssh`.
         home: the remote user's home folder; one in `folder` if not given.
+        shell: the remote user's login shell, one that /etc/shells names; the real one's if not given.
     """
     program, convert = need("dropbear"), need("dropbearconvert")
     need_root("give dropbear a home folder of its own")
@@ -146,7 +158,7 @@ def start_dropbear(
     (home / ".ssh" / "authorized_keys").write_text((folder / "authorized_keys").read_text())
     (home / ".ssh" / "authorized_keys").chmod(0o600)
     port = free_port()
-    return _start(folder, port, [*words, "-p", f"127.0.0.1:{port}"], hidden, home)
+    return _start(folder, port, [*words, "-p", f"127.0.0.1:{port}"], hidden, home, shell)
 
 
 def free_port() -> int:
@@ -187,13 +199,15 @@ def _make_keys(folder: Path, kinds: Sequence[str]) -> None:
             make_key(folder / f"host_{kind}", kind, bits=2048 if kind == "rsa" else 0)
 
 
-def _start(folder: Path, port: int, words: list[str], hidden: Sequence[Path], home: Path | None) -> SshServer:
+def _start(
+    folder: Path, port: int, words: list[str], hidden: Sequence[Path], home: Path | None, shell: str | None = None
+) -> SshServer:
     environment = dict(os.environ)
     if hidden or home:
         need_root("hide the remote's folders in a mount namespace")
         words = [need("unshare"), "-m", "sh", "-c", _HIDE, "sh", *words]
         environment["HIDDEN"] = " ".join(map(str, hidden))
-        environment["PASSWD"] = str(_write_passwd(folder, home)) if home else ""
+        environment["PASSWD"] = str(_write_passwd(folder, home, shell)) if home else ""
     log = folder / "log"
     with log.open("wb") as sink:
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
@@ -216,13 +230,14 @@ def _can_unshare() -> bool:
     return subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
 
 
-def _write_passwd(folder: Path, home: Path) -> Path:
-    """A copy of /etc/passwd in which this user has another home folder, and sh for a shell if it had none."""
+def _write_passwd(folder: Path, home: Path, shell: str | None) -> Path:
+    """A copy of /etc/passwd in which this user has another home folder, and another shell if one is given."""
     lines = []
     for line in Path("/etc/passwd").read_text().splitlines():
         fields = line.split(":")
         if fields[0] == getpass.getuser():
             fields[5] = str(home)
+            fields[6] = shell or fields[6]
         lines.append(":".join(fields))
     path = folder / "passwd"
     path.write_text("\n".join(lines) + "\n")

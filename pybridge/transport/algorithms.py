@@ -1,4 +1,8 @@
-"""The algorithms to offer to a server: the target's lists applied to what this library has."""
+"""The algorithms to offer to a server: the target's lists applied to what this library has.
+
+The defaults are those of OpenSSH 9, so that what it needs options for needs the same options here. They are short on
+purpose: dropbear before 2020 reads no more than 20 names of a list, and refuses one of more than 1300 bytes.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,64 @@ from pybridge.errors import ConfigurationError
 from pybridge.transport.asyncssh_quietly import encryption, kex, mac, public_key
 from pybridge.transport.ssh_config import match_pattern
 
+_OPENSSH = "@openssh.com"
+_CERTIFICATE = "-cert-v01@openssh.com"
+_SIGNATURES = (
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+_DEFAULTS = {
+    "KexAlgorithms": (
+        "mlkem768x25519-sha256",
+        "sntrup761x25519-sha512",
+        "sntrup761x25519-sha512@openssh.com",
+        "curve25519-sha256",
+        "curve25519-sha256@libssh.org",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+        "diffie-hellman-group-exchange-sha256",
+        "diffie-hellman-group16-sha512",
+        "diffie-hellman-group18-sha512",
+        "diffie-hellman-group14-sha256",
+    ),
+    "Ciphers": (
+        "chacha20-poly1305@openssh.com",
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-ctr",
+        "aes192-ctr",
+        "aes256-ctr",
+    ),
+    "MACs": (
+        "umac-64-etm@openssh.com",
+        "umac-128-etm@openssh.com",
+        "hmac-sha2-256-etm@openssh.com",
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha1-etm@openssh.com",
+        "umac-64@openssh.com",
+        "umac-128@openssh.com",
+        "hmac-sha2-256",
+        "hmac-sha2-512",
+        "hmac-sha1",
+    ),
+    "HostKeyAlgorithms": (
+        *(f"{name.removesuffix(_OPENSSH)}{_CERTIFICATE}" for name in _SIGNATURES),
+        *_SIGNATURES,
+    ),
+    "PubkeyAcceptedAlgorithms": _SIGNATURES,
+}
+
 
 @dataclass(frozen=True)
 class Algorithms:
-    """Names in order of preference. `signatures` is empty for the default."""
+    """Names in order of preference."""
 
     kex: tuple[str, ...]
     host_key: tuple[str, ...]
@@ -28,9 +86,15 @@ class Algorithms:
             "Ciphers": encryption.get_encryption_algs,
             "MACs": mac.get_mac_algs,
             "HostKeyAlgorithms": lambda: public_key.get_certificate_algs() + public_key.get_public_key_algs(),
-            "PubkeyAcceptedAlgorithms": public_key.get_public_key_algs,
+            "PubkeyAcceptedAlgorithms": lambda: public_key.get_public_key_algs() + public_key.get_certificate_algs(),
         }
         return _names(kinds[keyword]())
+
+    @classmethod
+    def defaults(cls, keyword: str) -> list[str]:
+        """What is offered for a keyword if the user says nothing."""
+        supported = cls.supported(keyword)
+        return [name for name in _DEFAULTS[keyword] if name in supported]
 
     @classmethod
     def choose(
@@ -48,18 +112,15 @@ class Algorithms:
             ConfigurationError: a list leaves nothing.
         """
 
-        def expand(keyword: str, wanted: str | None, defaults: list[bytes]) -> tuple[str, ...]:
-            return tuple(expand_algorithms(wanted, _names(defaults), cls.supported(keyword), keyword))
+        def expand(keyword: str, wanted: str | None) -> tuple[str, ...]:
+            return tuple(expand_algorithms(wanted, cls.defaults(keyword), cls.supported(keyword), keyword))
 
         return cls(
-            # A GSSAPI exchange needs a ticket; a default offer of it would change nothing but the message's size.
-            kex=expand("KexAlgorithms", kex_algorithms, [n for n in kex.get_default_kex_algs() if n[:4] != b"gss-"]),
+            kex=expand("KexAlgorithms", kex_algorithms),
             host_key=tuple(host_key),
-            ciphers=expand("Ciphers", ciphers, encryption.get_default_encryption_algs()),
-            macs=expand("MACs", macs, mac.get_default_mac_algs()),
-            signatures=expand("PubkeyAcceptedAlgorithms", signatures, public_key.get_default_public_key_algs())
-            if signatures
-            else (),
+            ciphers=expand("Ciphers", ciphers),
+            macs=expand("MACs", macs),
+            signatures=tuple(dict.fromkeys(map(_without_certificate, expand("PubkeyAcceptedAlgorithms", signatures)))),
         )
 
 
@@ -86,6 +147,14 @@ def expand_algorithms(wanted: str | None, defaults: Sequence[str], supported: Se
             next_step=f"Supported: {', '.join(supported)}",
         )
     return list(dict.fromkeys(result))
+
+
+def _without_certificate(name: str) -> str:
+    """The signature a certificate's key makes: that is what this library's lists are about."""
+    if not name.endswith(_CERTIFICATE):
+        return name
+    plain = name.removesuffix(_CERTIFICATE)
+    return plain + _OPENSSH if plain.startswith("sk-") else plain
 
 
 def _names(algorithms: Sequence[bytes]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from pybridge.errors import (
@@ -13,6 +14,7 @@ from pybridge.errors import (
     ConnectTimeoutError,
     RemoteError,
 )
+from pybridge.transport.algorithm_errors import describe_old_signatures
 from pybridge.transport.algorithms import Algorithms
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.credentials import Credentials
@@ -20,7 +22,7 @@ from pybridge.transport.handshake_errors import describe_failure
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.identities import Identities, IdentityLoader
 from pybridge.transport.proxy_command import ProxyCommand
-from pybridge.transport.ssh_client import Client
+from pybridge.transport.ssh_client import Client, HostKeyShown
 from pybridge.transport.ssh_target import SshTarget
 from pybridge.transport.tcp import open_tcp
 
@@ -55,25 +57,65 @@ class Connector:
             async with asyncio.timeout(self.target.connect_timeout):
                 return await self._open_route(progress)
         except TimeoutError as error:
-            raise ConnectTimeoutError(
-                f"{self.target} did not answer within {self.target.connect_timeout:g} s, while {progress.stage}.",
-                next_step="Check host, port, VPN and firewall; -o ConnectTimeout=SECONDS in REMOTE_SSH waits longer.",
-            ) from error
+            raise self._timed_out(progress) from error
         except AuthenticationError as error:
             self._denied = error
             raise
 
-    async def _open_route(self, progress: _Progress) -> asyncssh.SSHClientConnection:
-        connection: asyncssh.SSHClientConnection | None = None
+    async def look_at_host_key(self) -> HostKeyVerifier:
+        """Let the target show its host key, and leave before it asks who we are. Its jump hosts are logged in to.
+
+        Returns:
+            what is known of the key that was shown; nothing is added to a file.
+
+        Raises:
+            RemoteError: as `open`, also for the host key of a jump host.
+        """
+        progress = _Progress()
         try:
-            for (hop, credentials), loader in zip(self._hops, self._loaders, strict=True):
-                progress.stage = f"connecting to {hop}"
-                connection = await _open_hop(hop, credentials, loader, connection, progress)
+            async with asyncio.timeout(self.target.connect_timeout):
+                connection = await self._open_jumps(progress)
+                try:
+                    verifier = await _prepare_verifier(self.target, connection, only_looks=True)
+                    progress.stage = f"connecting to {self.target}"
+                    hop = replace(self.target, authentication_methods=())
+                    with contextlib.suppress(HostKeyShown):
+                        await _open_hop(hop, Credentials(), None, connection, progress, verifier)
+                    return verifier
+                finally:
+                    if connection is not None:
+                        connection.abort()
+        except TimeoutError as error:
+            raise self._timed_out(progress) from error
+
+    def _timed_out(self, progress: _Progress) -> ConnectTimeoutError:
+        return ConnectTimeoutError(
+            f"{self.target} did not answer within {self.target.connect_timeout:g} s, while {progress.stage}.",
+            next_step="Check host, port, VPN and firewall; -o ConnectTimeout=SECONDS in REMOTE_SSH waits longer.",
+        )
+
+    async def _open_route(self, progress: _Progress) -> asyncssh.SSHClientConnection:
+        connection = await self._open_jumps(progress)
+        try:
+            progress.stage = f"connecting to {self.target}"
+            verifier = await _prepare_verifier(self.target, connection)
+            return await _open_hop(*self._hops[-1], self._loaders[-1], connection, progress, verifier)
         except BaseException:
             if connection is not None:
                 connection.abort()
             raise
-        assert connection is not None
+
+    async def _open_jumps(self, progress: _Progress) -> asyncssh.SSHClientConnection | None:
+        connection: asyncssh.SSHClientConnection | None = None
+        try:
+            for (hop, credentials), loader in zip(self._hops[:-1], self._loaders[:-1], strict=True):
+                progress.stage = f"connecting to {hop}"
+                verifier = await _prepare_verifier(hop, connection)
+                connection = await _open_hop(hop, credentials, loader, connection, progress, verifier)
+        except BaseException:
+            if connection is not None:
+                connection.abort()
+            raise
         return connection
 
 
@@ -83,14 +125,26 @@ class _Progress:
     stage = "connecting"
 
 
+async def _prepare_verifier(
+    hop: SshTarget, previous: asyncssh.SSHClientConnection | None, *, only_looks: bool = False
+) -> HostKeyVerifier:
+    proxied = previous is not None or hop.proxy_command is not None
+    return await HostKeyVerifier.prepare(hop, proxied=proxied, only_looks=only_looks)
+
+
 async def _open_hop(
     hop: SshTarget,
     credentials: Credentials,
-    loader: IdentityLoader,
+    loader: IdentityLoader | None,
     previous: asyncssh.SSHClientConnection | None,
     progress: _Progress,
+    verifier: HostKeyVerifier,
 ) -> asyncssh.SSHClientConnection:
-    verifier = HostKeyVerifier(hop)
+    """Connect to one server of the route.
+
+    Raises:
+        HostKeyShown: nothing more was wanted of it.
+    """
     algorithms = Algorithms.choose(
         host_key=verifier.algorithms(),
         kex_algorithms=hop.kex_algorithms,
@@ -98,7 +152,7 @@ async def _open_hop(
         macs=hop.macs,
         signatures=hop.public_key_algorithms,
     )
-    identities = await loader.load()
+    identities = await loader.load() if loader is not None else Identities()
     client = Client(credentials, verifier)
     proxy: ProxyCommand | None = None
     try:
@@ -120,7 +174,7 @@ async def _open_hop(
         elif proxy is not None:
             connection.set_tunnel(proxy)
         return connection
-    except RemoteError:
+    except (RemoteError, HostKeyShown):
         raise
     except asyncssh.ChannelOpenError as error:
         raise ConnectError(
@@ -128,7 +182,8 @@ async def _open_hop(
             next_step="Check the host and port as seen from the jump host, and that it allows forwarding.",
         ) from error
     except (asyncssh.Error, OSError) as error:
-        failure = describe_failure(hop, client, verifier, algorithms, identities.remarks, error)
+        remarks = [*identities.remarks, *describe_old_signatures(client.connection, algorithms, identities)]
+        failure = describe_failure(hop, client, verifier, algorithms, remarks, error)
         if proxy is not None and not client.authenticating:
             failure = type(failure)(f"{failure.message}{await proxy.last_words()}", next_step=failure.next_step)
         raise failure from error
@@ -158,12 +213,13 @@ def _options(
     options: dict[str, Any] = {
         "config": None,
         "username": hop.user,
-        "known_hosts": verifier.trusted,
+        "known_hosts": ([], [], []),
         "host_key_alias": hop.host_key_alias,
         "server_host_key_algs": list(algorithms.host_key),
         "kex_algs": list(algorithms.kex),
         "encryption_algs": list(algorithms.ciphers),
         "mac_algs": list(algorithms.macs),
+        "signature_algs": list(algorithms.signatures),
         "compression_algs": ["zlib@openssh.com", "none"] if hop.compression else ["none", "zlib@openssh.com"],
         "x509_trusted_certs": None,
         "client_keys": identities.pairs or None,
@@ -182,8 +238,6 @@ def _options(
         "env": dict(hop.set_environment) or None,
         "send_env": list(hop.send_environment) or None,
     }
-    if algorithms.signatures:
-        options["signature_algs"] = list(algorithms.signatures)
     if hop.forward_agent and hop.agent_path and not verifier.changed_but_allowed:
         options["agent_forwarding"] = hop.agent_path
     return options

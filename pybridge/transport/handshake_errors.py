@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybridge.errors import AlgorithmError, AuthenticationError, ConnectError, ConnectionDroppedError
+from pybridge.errors import AlgorithmError, AuthenticationError, ConnectError, ConnectionDroppedError, HostKeyError
+from pybridge.transport.algorithm_errors import describe_mismatch, read_key_exchange_init
 from pybridge.transport.algorithms import Algorithms
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.ssh_client import Client
 from pybridge.transport.ssh_target import SshTarget
-
-_KINDS = ("KexAlgorithms", "HostKeyAlgorithms", "Ciphers", "Ciphers", "MACs", "MACs")
-_AEAD = ("chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 
 
 def describe_failure(
@@ -30,16 +28,19 @@ def describe_failure(
         remarks: on identities that could not be used.
         error: what asyncssh or the system raised.
     """
-    if verifier.error is not None or isinstance(error, asyncssh.HostKeyNotVerifiable):
-        return verifier.refuse(getattr(error, "reason", str(error)))
+    if verifier.error is not None:
+        return verifier.error
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return HostKeyError(f"The host key of {target} could not be verified: {error.reason}.")
     if isinstance(error, asyncssh.PermissionDenied) or (
         client.authenticating and "authentication failures" in str(error).lower()
     ):
         return describe_denial(target, client, verifier, remarks)
     if not client.authenticating:
-        mismatch = _find_mismatch(client, algorithms)
+        theirs = read_key_exchange_init(getattr(client.connection, "_server_kexinit", None))
+        mismatch = describe_mismatch(target, algorithms, theirs) if theirs is not None else None
         if mismatch is not None:
-            return _describe_mismatch(target, *mismatch)
+            return mismatch
     reason = getattr(error, "reason", None) or str(error) or type(error).__name__
     if isinstance(error, asyncssh.KeyExchangeFailed):
         return AlgorithmError(f"{target}: no algorithms in common: {reason}.", next_step="See `ssh -vv` for the lists.")
@@ -79,52 +80,3 @@ def describe_denial(
     else:
         step = "Name a key with -i in REMOTE_SSH, or load one into ssh-agent, and check the user name."
     return AuthenticationError("\n".join(lines), next_step=step)
-
-
-def _find_mismatch(client: Client, algorithms: Algorithms) -> tuple[str, list[str], list[str]] | None:
-    """The first kind of algorithm of which client and server have none in common: keyword, ours, theirs."""
-    theirs = _read_key_exchange_init(client)
-    if theirs is None:
-        return None
-    ours = (
-        algorithms.kex,
-        algorithms.host_key,
-        algorithms.ciphers,
-        algorithms.ciphers,
-        algorithms.macs,
-        algorithms.macs,
-    )
-    for keyword, mine, other in zip(_KINDS, ours, theirs, strict=False):
-        if keyword == "MACs" and any(name in _AEAD for name in theirs[2] if name in algorithms.ciphers):
-            continue
-        if not set(mine) & set(other):
-            return keyword, list(mine), other
-    return None
-
-
-def _read_key_exchange_init(client: Client) -> list[list[str]] | None:
-    """The name lists of the server's SSH_MSG_KEXINIT (RFC 4253, 7.1), None if it has not come.
-
-    asyncssh keeps the message, but has no public name for it; without it the message is only less precise.
-    """
-    message = getattr(client.connection, "_server_kexinit", None)
-    if not isinstance(message, bytes) or len(message) < 21:
-        return None
-    lists: list[list[str]] = []
-    position = 17
-    for _ in _KINDS:
-        length = int.from_bytes(message[position : position + 4], "big")
-        names = message[position + 4 : position + 4 + length].decode("ascii", "replace")
-        lists.append(names.split(",") if names else [])
-        position += 4 + length
-    return lists
-
-
-def _describe_mismatch(target: SshTarget, keyword: str, ours: list[str], theirs: list[str]) -> AlgorithmError:
-    usable = [name for name in theirs if name in Algorithms.supported(keyword)]
-    message = f"{target} offers only {keyword} that are not in use here: {', '.join(theirs)}."
-    if usable:
-        step = f"If you trust them (they may be old and weak), add to REMOTE_SSH: -o {keyword}=+{','.join(usable)}"
-    else:
-        step = f"None of them is supported here. Ask the administrator to allow one of: {', '.join(ours[:6])}"
-    return AlgorithmError(message, next_step=step)

@@ -1,41 +1,98 @@
 """Verifies a server's host key as OpenSSH would (law 5), and chooses the host key algorithms to ask for.
 
 StrictHostKeyChecking, as in ssh_config(5), of which no terminal is at hand:
-- yes, ask: an unknown key is refused; the error shows its fingerprint and the command that accepts it.
-- accept-new: an unknown key is added to the first UserKnownHostsFile; a changed one is refused.
-- no: an unknown key is added; a changed one is let through, but never gets to see a password, nor an agent.
+- yes, ask: an unknown key is refused; the error shows its fingerprint and the commands that accept it.
+- accept-new: an unknown key is added to the first UserKnownHostsFile; a changed or revoked one is refused.
+- no, off: an unknown key is added; a changed one, or one a @revoked line names, is let through, but never gets to see
+  a password, nor an agent. A key in RevokedHostKeys is always refused.
+
+Not used: VerifyHostKeyDNS (without DNSSEC it may only add words to a question nobody is asked), UpdateHostKeys (keys
+come to known_hosts by being accepted, never by being announced).
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import enum
+import ipaddress
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pybridge.errors import ConfigurationError, HostKeyChangedError, HostKeyError, HostKeyUnknownError
+from pybridge.errors import HostKeyError
 from pybridge.transport.algorithms import Algorithms, expand_algorithms
-from pybridge.transport.asyncssh_quietly import asyncssh, public_key
-from pybridge.transport.known_hosts import DEFAULT_PORT, KnownHost, add_known_host, find_known_hosts, known_hosts_name
+from pybridge.transport.asyncssh_quietly import asyncssh
+from pybridge.transport.host_certificates import HostCertificate, read_host_key
+from pybridge.transport.host_key_errors import changed_address, changed_key, revoked_key, unknown_key
+from pybridge.transport.known_hosts import (
+    DEFAULT_PORT,
+    KnownHost,
+    add_known_host,
+    find_known_hosts,
+    known_hosts_name,
+    parse_known_hosts,
+)
+from pybridge.transport.known_hosts_command import KnownHostsCommand
+from pybridge.transport.revoked_keys import RevokedKeys
 from pybridge.transport.ssh_target import SshTarget
 
 
-class HostKeyVerifier:
-    """The verdict on one server's host key, for one connection.
+class Status(enum.Enum):
+    """What known_hosts says of a key."""
 
-    After the handshake `error` holds why the key was refused, if it was, and `changed_but_allowed` whether a changed
-    key was let through by StrictHostKeyChecking=no.
+    KNOWN = enum.auto()
+    NEW = enum.auto()
+    CHANGED = enum.auto()
+    REVOKED = enum.auto()
+
+
+class HostKeyVerifier:
+    """The verdict on one server's host key, for one connection. Made by `prepare`.
+
+    `name` is the host's name in known_hosts. After the handshake `key` is the key that was shown, `error` holds why it
+    was refused, if it was, and `changed_but_allowed` whether a changed or revoked key was let through by
+    StrictHostKeyChecking=no. One that `only_looks` lets every key be shown, and adds none.
     """
 
-    def __init__(self, target: SshTarget) -> None:
-        self._target = target
-        self.error: HostKeyError | None = None
-        self.changed_but_allowed = False
+    def __init__(self, target: SshTarget, *, proxied: bool, only_looks: bool = False) -> None:
+        self._target = replace(target, strict_host_key_checking="yes") if only_looks else target
+        self.only_looks = only_looks
+        self._proxied = proxied
+        self._files: Sequence[Path] = (*target.user_known_hosts, *target.global_known_hosts)
+        self._revoked = RevokedKeys.read(target.revoked_host_keys) if target.revoked_host_keys is not None else None
+        self._command: KnownHostsCommand | None = None
+        self._accepted: bytes | None = None
+        self._remark: str | None = None
+        self._for_order: list[KnownHost] = []
         self.name = (
             target.host_key_alias.lower() if target.host_key_alias else known_hosts_name(target.host, target.port)
         )
-        self._files: Sequence[Path] = (*target.user_known_hosts, *target.global_known_hosts)
-        self._entries = find_known_hosts(self._files, self.name)
-        revoked = target.revoked_host_keys
-        self._revoked_keys = _read_public_keys(revoked) if revoked is not None else []
+        self.key: asyncssh.SSHKey | None = None
+        self.error: HostKeyError | None = None
+        self.changed_but_allowed = False
+        self.entries = find_known_hosts(self._files, self.name)
+
+    @classmethod
+    async def prepare(cls, target: SshTarget, *, proxied: bool = False, only_looks: bool = False) -> HostKeyVerifier:
+        """Read what is known of a host.
+
+        Args:
+            proxied: whether the connection goes through a jump host or a ProxyCommand: its address says nothing then.
+            only_looks: whether the key is only to be shown to a person.
+
+        Raises:
+            ConfigurationError: RevokedHostKeys cannot be read.
+            HostKeyError: KnownHostsCommand failed.
+        """
+        verifier = cls(target, proxied=proxied, only_looks=only_looks)
+        if target.known_hosts_command is not None:
+            verifier._command = KnownHostsCommand(target.known_hosts_command, target.host, verifier.name)
+            text = await asyncio.to_thread(verifier._command.run_before)
+            lines = list(parse_known_hosts(text, verifier.name))
+            verifier._for_order = lines
+            verifier.entries += [] if verifier._command.wants_key else lines
+        return verifier
 
     def algorithms(self) -> list[str]:
         """Host key algorithms to offer, those of the keys known_hosts has for the host first.
@@ -44,150 +101,161 @@ class HostKeyVerifier:
             ConfigurationError: HostKeyAlgorithms leaves none.
         """
         wanted = self._target.host_key_algorithms
-        algorithms = expand_algorithms(
-            wanted, _default_algorithms(), Algorithms.supported("HostKeyAlgorithms"), "HostKeyAlgorithms"
-        )
+        keyword = "HostKeyAlgorithms"
+        algorithms = expand_algorithms(wanted, Algorithms.defaults(keyword), Algorithms.supported(keyword), keyword)
         if wanted is not None and not wanted.startswith(("+", "-")):
             return algorithms  # As in OpenSSH: an order the user chose stays.
-        known = {name.decode() for entry in self._trusted() for name in entry.key.sig_algorithms}
-        if self._authorities():
+        entries = [*self.entries, *self._for_order]
+        known = {name.decode() for entry in entries if entry.marker is None for name in entry.key.sig_algorithms}
+        if any(entry.marker == "cert-authority" for entry in entries) or self._may_have_authority_without_port():
             known |= {name for name in algorithms if "-cert-v0" in name}
         else:
-            algorithms = [name for name in algorithms if "-cert-v0" not in name]
+            algorithms = [name for name in algorithms if "-cert-v0" not in name] or algorithms
         return sorted(algorithms, key=lambda name: name not in known)  # A stable sort.
 
-    def trusted(self, _host: str, _address: str, _port: int | None) -> tuple[list, list, list]:
-        """Answers asyncssh: no key is trusted without `accept`; authorities and revoked keys as in the files."""
-        revoked = [entry.key for entry in self._entries if entry.marker == "revoked"]
-        return [], [entry.key for entry in self._authorities()], revoked + self._revoked_keys
+    def accept(self, data: bytes, address: str | None) -> asyncssh.SSHKey:
+        """The key of a server to go on with.
 
-    def accept(self, key: asyncssh.SSHKey) -> bool:
-        """Whether the connection may go on with this key; keeps the reason in `error` if not."""
-        self.error = self._judge(key)
-        return self.error is None
+        Args:
+            data: the key or certificate as it was sent.
+            address: the server's IP address, if it is known.
 
-    def refuse(self, reason: str) -> HostKeyError:
-        """The error for a host key or certificate that asyncssh itself refused."""
-        return self.error or (
-            self._revoked(None)
-            if "revoked" in reason
-            else HostKeyChangedError(
-                f"The host key of {self._target} could not be verified: {reason}.",
-                next_step="Ask the administrator of the host what its host key or certificate should be.",
+        Raises:
+            HostKeyNotVerifiable: it is refused; `error` says why.
+        """
+        try:
+            key, certificate = read_host_key(data)
+        except ValueError as error:
+            self.error = HostKeyError(
+                f"The host key of {self._target} cannot be read: {error}.",
+                next_step="Choose another of its keys with -o HostKeyAlgorithms=... in REMOTE_SSH.",
             )
+            raise asyncssh.HostKeyNotVerifiable(str(error)) from error
+        self.key = key
+        address = None if self._proxied else address
+        if data != self._accepted:  # The same key again is a renewal of the session's keys.
+            try:
+                self.error = self._judge(key, certificate, address)
+            except HostKeyError as error:
+                self.error = error
+        if self.error is not None and not self.only_looks:
+            raise asyncssh.HostKeyNotVerifiable(self.error.message)
+        self._accepted = data
+        return key
+
+    def _judge(
+        self, key: asyncssh.SSHKey, certificate: HostCertificate | None, address: str | None
+    ) -> HostKeyError | None:
+        if self._revoked is not None and self._revoked.revokes(key, certificate):
+            return revoked_key(self._target, key, [str(self._revoked.path)])
+        if self._target.no_host_authentication_for_localhost and _is_loopback(address):
+            return None
+        if self._command is not None and self._command.wants_key:
+            self.entries += parse_known_hosts(self._command.run_for(key), self.name)
+        if certificate is not None:
+            status = self._look_up_certificate(self.entries, certificate)
+            if status is Status.KNOWN or (status is Status.NEW and self._known_without_port(key, certificate)):
+                return None
+            if status is Status.REVOKED:
+                return self._unsafe(self._revoked_error(key))
+        # As in OpenSSH: where the certificate does not count, the key in it may.
+        status = _look_up(self.entries, key)
+        if status is Status.REVOKED:
+            return self._unsafe(self._revoked_error(key))
+        if status is Status.CHANGED:
+            known = [entry for entry in self.entries if entry.marker is None]
+            return self._unsafe(changed_key(self._target, self.name, key, known))
+        if status is Status.NEW:
+            return None if self._known_without_port(key, None) else self._new(key, address)
+        return self._check_address(key, address)
+
+    def _look_up_certificate(self, entries: Sequence[KnownHost], certificate: HostCertificate) -> Status:
+        authorities = [entry.key for entry in entries if entry.marker == "cert-authority"]
+        revoked = [entry.key for entry in entries if entry.marker == "revoked"]
+        if certificate.key in revoked or certificate.authority in revoked:
+            return Status.REVOKED
+        if certificate.authority not in authorities:
+            self._remark = "no @cert-authority line of known_hosts has the authority that signed it"
+            return Status.CHANGED if authorities else Status.NEW
+        name = (self._target.host_key_alias or self._target.host).lower()
+        allowed = expand_algorithms(
+            self._target.ca_signature_algorithms,
+            Algorithms.defaults("PubkeyAcceptedAlgorithms"),
+            Algorithms.supported("HostKeyAlgorithms"),
+            "CASignatureAlgorithms",
         )
+        self._remark = certificate.fault(name, allowed)
+        return Status.KNOWN if self._remark is None else Status.CHANGED
 
-    def _trusted(self) -> list[KnownHost]:
-        return [entry for entry in self._entries if entry.marker is None]
+    def _may_have_authority_without_port(self) -> bool:
+        if self._target.port == DEFAULT_PORT or self._target.host_key_alias:
+            return False
+        found = find_known_hosts(self._files, self._target.host.lower())
+        return any(entry.marker == "cert-authority" for entry in found)
 
-    def _authorities(self) -> list[KnownHost]:
-        return [entry for entry in self._entries if entry.marker == "cert-authority"]
-
-    def _judge(self, key: asyncssh.SSHKey) -> HostKeyError | None:
-        if key in self._revoked_keys or any(e.marker == "revoked" and e.key == key for e in self._entries):
-            return self._revoked(key)
-        if any(entry.key == key for entry in self._trusted()):
-            return None
-        other = [entry for entry in self._trusted() if entry.key.algorithm == key.algorithm] or self._trusted()
-        strictness = self._target.strict_host_key_checking
-        if other and strictness == "no":
-            self.changed_but_allowed = True
-            return None
-        if other:
-            return self._changed(key, other[0])
-        if self._known_without_port(key):
-            return None
-        if strictness in ("accept-new", "no"):
-            return self._add(key)
-        return self._unknown(key)
-
-    def _known_without_port(self, key: asyncssh.SSHKey) -> bool:
-        """As in OpenSSH: a key known for the host at port 22 is good for its other ports too."""
+    def _known_without_port(self, key: asyncssh.SSHKey, certificate: HostCertificate | None) -> bool:
+        """As in OpenSSH: what is known for the host at port 22 is good for its other ports too."""
         if self._target.port == DEFAULT_PORT or self._target.host_key_alias:
             return False
         entries = find_known_hosts(self._files, self._target.host.lower())
-        return any(entry.marker is None and entry.key == key for entry in entries)
+        status = _look_up(entries, key) if certificate is None else self._look_up_certificate(entries, certificate)
+        return status is Status.KNOWN
 
-    def _add(self, key: asyncssh.SSHKey) -> HostKeyError | None:
+    def _new(self, key: asyncssh.SSHKey, address: str | None) -> HostKeyError | None:
         files = self._target.user_known_hosts
-        if not files:
-            return None  # UserKnownHostsFile=none: there is nowhere to remember it, as in OpenSSH.
-        try:
-            add_known_host(files[0], self.name, key, hashed=self._target.hash_known_hosts)
-        except OSError as error:
-            if self._target.strict_host_key_checking == "no":
-                return None
-            return HostKeyUnknownError(
-                f"The host key of {self._target} is new and could not be added to {files[0]}: {error.strerror}.",
-                next_step=f"Make {files[0]} writable, or name another UserKnownHostsFile.",
-            )
+        if not files or self._target.strict_host_key_checking not in ("accept-new", "no"):
+            return unknown_key(self._target, key, self._remark)
+        self._add(self.name, key)
+        if (name := self._address_name(address)) and not find_known_hosts(self._files, name):
+            self._add(name, key)
         return None
 
-    def _unknown(self, key: asyncssh.SSHKey) -> HostKeyUnknownError:
-        files = self._target.user_known_hosts
-        return HostKeyUnknownError(
-            f"The host key of {self._target} is not known: {describe_key(key)}.",
-            next_step=(
-                "Compare this fingerprint with the host's own. If it is right, accept it with:\n"
-                f"  {self._accepting_command()}\n"
-                f"It is looked for in {', '.join(map(str, files)) or 'no file (UserKnownHostsFile=none)'}. "
-                "Or, simpler: add -o StrictHostKeyChecking=accept-new to REMOTE_SSH; new keys are then accepted."
-            ),
-        )
+    def _add(self, name: str, key: asyncssh.SSHKey) -> None:
+        """Remember a key. As in OpenSSH, a file that cannot be written is no reason not to connect."""
+        with contextlib.suppress(OSError):
+            add_known_host(self._target.user_known_hosts[0], name, key, hashed=self._target.hash_known_hosts)
 
-    def _accepting_command(self) -> str:
+    def _check_address(self, key: asyncssh.SSHKey, address: str | None) -> HostKeyError | None:
+        """CheckHostIP: the key must not be another one than is known for the server's address."""
+        name = self._address_name(address)
+        if name is None:
+            return None
+        entries = find_known_hosts(self._files, name)
+        status = _look_up(entries, key)
+        if status is Status.NEW and self._target.user_known_hosts and not self.only_looks:
+            self._add(name, key)
+        if status is Status.CHANGED and self._target.strict_host_key_checking != "no":
+            return changed_address(self._target, name, key, [entry for entry in entries if entry.marker is None])
+        return None
+
+    def _address_name(self, address: str | None) -> str | None:
+        """The address's name in known_hosts, None where CheckHostIP is off or has nothing to compare."""
         target = self._target
-        words = ["ssh", "-o", "StrictHostKeyChecking=accept-new"]
-        if target.user_known_hosts:
-            words += ["-o", f"'UserKnownHostsFile={target.user_known_hosts[0]}'"]
-        if target.host_key_alias:
-            words += ["-o", f"HostKeyAlias={target.host_key_alias}"]
-        for path in target.named_identities:
-            words += ["-i", f"'{path}'"]
-        if target.jumps:
-            words += ["-J", ",".join(f"{hop.user}@{hop.host}:{hop.port}" for hop in target.jumps)]
-        return " ".join([*words, "-p", str(target.port), f"{target.user}@{target.host}", "true"])
+        if not target.check_host_ip or not address or address == target.host or _is_loopback(address):
+            return None
+        return known_hosts_name(address, target.port)
 
-    def _changed(self, key: asyncssh.SSHKey, known: KnownHost) -> HostKeyChangedError:
-        return HostKeyChangedError(
-            f"The host key of {self._target} is not the one that is known: it shows {describe_key(key)}, but "
-            f"{known.path} line {known.line} has {describe_key(known.key)}. Someone may be impersonating the host, "
-            "or it was installed anew. Nothing was sent to it.",
-            next_step=f"If the change is right, remove the old key: ssh-keygen -R '{self.name}' -f '{known.path}'",
-        )
+    def _unsafe(self, error: HostKeyError) -> HostKeyError | None:
+        """Let a changed or revoked key pass where the user has switched the checking off."""
+        self.changed_but_allowed = self._target.strict_host_key_checking == "no"
+        return None if self.changed_but_allowed else error
 
-    def _revoked(self, key: asyncssh.SSHKey | None) -> HostKeyChangedError:
-        places = [f"{entry.path} line {entry.line}" for entry in self._entries if entry.marker == "revoked"]
-        shown = f" ({describe_key(key)})" if key else ""
-        return HostKeyChangedError(
-            f"The host key of {self._target}{shown} is revoked in "
-            f"{', '.join(places) or self._target.revoked_host_keys}. Nothing was sent to it.",
-            next_step="Ask the administrator of the host for its new host key.",
-        )
+    def _revoked_error(self, key: asyncssh.SSHKey) -> HostKeyError:
+        places = [entry.place for entry in self.entries if entry.marker == "revoked"]
+        return revoked_key(self._target, key, places)
 
 
-def describe_key(key: asyncssh.SSHKey) -> str:
-    """Type and SHA256 fingerprint, as OpenSSH prints them."""
-    return f"{key.algorithm.decode()} {key.get_fingerprint('sha256')}"
+def _look_up(entries: Sequence[KnownHost], key: asyncssh.SSHKey) -> Status:
+    if any(entry.key == key for entry in entries if entry.marker == "revoked"):
+        return Status.REVOKED
+    known = [entry.key for entry in entries if entry.marker is None]
+    if key in known:
+        return Status.KNOWN
+    return Status.CHANGED if known else Status.NEW
 
 
-def _default_algorithms() -> list[str]:
-    """What OpenSSH offers: signatures with SHA-1 (ssh-rsa, ssh-dss) only if asked for."""
-    weak = ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com")
-    defaults = public_key.get_default_certificate_algs() + public_key.get_default_public_key_algs()
-    strongest_first = ("ssh-ed25519", "ecdsa-sha2-nistp", "rsa-sha2-512", "rsa-sha2-256")
-    names = [name.decode() for name in defaults if name.decode() not in weak and b"@ssh.com" not in name]
-    order = {name: next((i for i, start in enumerate(strongest_first) if name.startswith(start)), 9) for name in names}
-    return sorted(names, key=lambda name: ("-cert-v0" not in name, order[name]))
-
-
-def _read_public_keys(path: Path) -> list[asyncssh.SSHKey]:
-    """The keys of a RevokedHostKeys file in its text form. A file that cannot be read refuses, as in OpenSSH."""
+def _is_loopback(address: str | None) -> bool:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [asyncssh.import_public_key(line) for line in lines if line.strip() and not line.startswith("#")]
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"The RevokedHostKeys file {path} cannot be read: {error}.",
-            next_step="It must list public keys, one per line. Key revocation lists (KRL) are not supported.",
-        ) from error
+        return address is not None and ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

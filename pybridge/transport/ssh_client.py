@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pybridge.transport.asyncssh_quietly import asyncssh
+from pybridge.transport.asyncssh_quietly import asyncssh, constants
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.host_keys import HostKeyVerifier
 
 _ONE_TIME = ("one-time", "one time", "otp", "verification", "token", "code", "duo", "authenticator")
+
+
+class HostKeyShown(asyncssh.DisconnectError):
+    """Ends a connection that was made only to see the host key, before anything is authenticated."""
+
+    def __init__(self) -> None:
+        super().__init__(constants.DISC_BY_APPLICATION, "only the host key was asked for")
 
 
 class Client(asyncssh.SSHClient):
@@ -31,11 +38,16 @@ class Client(asyncssh.SSHClient):
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.connection = conn
+        # asyncssh's own verification knows neither the rules nor the files; without this it trusts no key at all.
+        conn.validate_server_host_key = self._verify_host_key
 
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        return self._verifier.accept(key)
+    def _verify_host_key(self, key_data: bytes) -> asyncssh.SSHKey:
+        peer = self.connection.get_extra_info("peername") if self.connection is not None else None
+        return self._verifier.accept(key_data, peer[0] if isinstance(peer, tuple) else None)
 
     def begin_auth(self, username: str) -> None:
+        if self._verifier.only_looks:
+            raise HostKeyShown
         self.authenticating = True
 
     def auth_completed(self) -> None:

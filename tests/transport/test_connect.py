@@ -262,7 +262,7 @@ async def test_old_algorithms_are_named_with_the_option_that_allows_them(
         async with open_pool(server.ssh_command) as pool:
             with pytest.raises(AlgorithmError) as caught:
                 await pool.connect()
-        option = f"-o {keyword}=+{name}"
+        option = f"-o{keyword}=+{name}"
         assert option in str(caught.value)
         async with open_pool(server.ssh_command_with(*shlex.split(option))) as pool:
             assert (await run(pool, "echo in")).stdout == b"in\n"

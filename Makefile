@@ -14,7 +14,7 @@ BASE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all test-failed demo bench picture clean
+.PHONY: help setup check test test-all test-failed demo bench matrix picture clean
 
 help:
 	@echo 'make demo          see it work, on this machine alone'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-all      all tests'
 	@echo 'make test-failed what failed last, once more and alone'
 	@echo 'make bench         round trips and times of every tool over a slow link'
+	@echo 'make matrix        every tool on every kind of server and userland; writes docs/servers.md'
 	@echo 'make picture       docs/badge.svg, drawn from the real interface'
 	@echo 'make clean         remove $(VENV), caches and build results'
 
@@ -77,6 +78,9 @@ demo: $(BASE_STAMP)
 BENCH ?=
 bench: setup
 	$(RUN) -m benchmarks.budgets $(BENCH)
+
+matrix: setup
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --write-matrix tests/matrix $(ARGS)
 
 picture: setup
 	$(RUN) -m tests.kit.badge_picture docs/badge.svg

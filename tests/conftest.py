@@ -26,6 +26,19 @@ def dropbear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     server.stop()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--write-matrix`, for `make matrix`."""
+    parser.addoption("--write-matrix", action="store_true", help="write the table of docs/servers.md from this run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record the matrix where the reports of all workers come together."""
+    if config.getoption("--write-matrix") and not hasattr(config, "workerinput"):
+        from tests.matrix.recorder import Recorder
+
+        config.pluginmanager.register(Recorder())
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print what tests told (`request.node.user_properties.append(("told", TEXT))`), also those of other workers."""
     told = [

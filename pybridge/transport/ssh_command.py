@@ -53,6 +53,8 @@ _FLAGS = {
     "y": (("SyslogFacility", "USER"),),
     "M": (("ControlMaster", "yes"),),
 }
+_FIRST_COUNTS = "lpP"
+"""As with -o, what is typed first counts; any other letter overrides what was typed before it, and every -o."""
 _VALUES = {
     "b": "BindAddress",
     "B": "BindInterface",
@@ -77,7 +79,7 @@ _VALUES = {
 class SshCommand:
     """The parts of one ssh command line; None or empty for what it does not say.
 
-    `options` holds every option as keyword and value, in the order typed (of a keyword, the first counts);
+    `options` holds every option as keyword and value, ordered so that the first of a keyword counts;
     `user` and `port` are those that count. `identity_files` are those of -i.
     """
 
@@ -194,7 +196,7 @@ class _Reader:
             if letter not in _FLAGS:
                 raise bad(f"ssh has no option -{letter}", "See `man ssh` for the options it takes.")
             for keyword, value in _FLAGS[letter]:
-                self._add(f"-{letter}", keyword, value)
+                self._add(f"-{letter}", keyword, value, overrides=True)
 
     @staticmethod
     def _next_value(letter: str, words: Iterator[str]) -> str:
@@ -215,7 +217,7 @@ class _Reader:
         elif letter == "J":
             self._set_jump(value)
         elif letter in _VALUES:
-            self._add(f"-{letter}", _VALUES[letter], quote_argument(value))
+            self._add(f"-{letter}", _VALUES[letter], quote_argument(value), overrides=letter not in _FIRST_COUNTS)
         else:
             assert letter in _WITHOUT_KEYWORD
 
@@ -229,9 +231,8 @@ class _Reader:
                     "Keep one of them. Several jump hosts are separated by commas: -J first,second",
                 )
         self._add("-J", "ProxyJump", quote_argument(value))
-        self._add("-J", "ProxyCommand", "none")
 
-    def _add(self, typed: str, name: str, rest: str) -> None:
+    def _add(self, typed: str, name: str, rest: str, *, overrides: bool = False) -> None:
         """Keep an option, if it can be used. `typed` is how it was given, for errors."""
         keyword = find_keyword(name)
         words = split_arguments(rest)
@@ -246,7 +247,7 @@ class _Reader:
                 self._user = check_user(value)
             elif keyword.name in ("Host", "Match", "Include"):
                 raise _refusal(f"-o {keyword.name}", "it belongs into a configuration file", "Name a file with -F.")
-        self._options.append((name, rest))
+        self._options.insert(0 if overrides else len(self._options), (name, rest))
 
 
 def _refusal(option: str, why: str, next_step: str) -> CommandLineError:

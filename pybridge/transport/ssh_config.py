@@ -26,7 +26,9 @@ __all__ = ["TYPED", "Setting", "SshConfig", "match_pattern", "match_pattern_list
 TYPED = "REMOTE_SSH"
 """The place of what was typed."""
 
-_COLLECTING = frozenset({"identityfile", "certificatefile", "sendenv"})
+_COLLECTING = frozenset({"identityfile", "certificatefile", "sendenv", "rekeylimit"})
+_ONCE = frozenset({"identityfile", "certificatefile"})
+_TIMES = ("ConnectTimeout", "ServerAliveInterval")
 _MAX_INCLUDE_DEPTH = 16
 _DEFAULT_PORT = 22
 
@@ -89,7 +91,7 @@ class SshConfig:
         return settings[0] if settings else None
 
     def settings(self, keyword: str) -> list[Setting]:
-        """Every line of a keyword that collects (IdentityFile, CertificateFile, SendEnv)."""
+        """Every line of a keyword that collects (IdentityFile, CertificateFile, SendEnv, RekeyLimit)."""
         return list(self._settings.get(keyword.lower(), ()))
 
     def came_first(self, keyword: str, other: str) -> bool:
@@ -191,9 +193,12 @@ class SshConfig:
         return Setting(tuple(arguments), rest, place)
 
     def _set(self, keyword: Keyword, setting: Setting) -> None:
+        if keyword.name in _TIMES and setting.arguments[0] == "none":
+            return  # As if it was not there: a later line counts.
         settings = self._settings.setdefault(keyword.name.lower(), [])
-        known = [other.arguments for other in settings]
-        if not settings or (keyword.name.lower() in _COLLECTING and setting.arguments not in known):
+        name = keyword.name.lower()
+        known = name in _ONCE and any(other.arguments == setting.arguments for other in settings)
+        if not settings or (name in _COLLECTING and not known):
             settings.append(setting)
 
     def _matches_host(self, setting: Setting) -> bool:

@@ -151,9 +151,9 @@ class _Resolver:
             agent_path=agent,
             forward_agent=forwarded is not None,
             forwarded_agent=forwarded,
-            jumps=self._jumps(jump, tokens, depth),
+            jumps=self._jumps(jump, tokens, depth, (host, values.port(DEFAULT_PORT), tokens.expand("%r"))),
             proxy_command=values.command("ProxyCommand", only=_PROXY_TOKENS) if has_proxy else None,
-            proxy_sends_socket=values.flag("ProxyUseFdpass"),
+            proxy_sends_socket=values.flag("ProxyUseFdpass") and jump is None,
             user_known_hosts=values.paths("UserKnownHostsFile", ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")),
             global_known_hosts=values.paths(
                 "GlobalKnownHostsFile", ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -228,20 +228,37 @@ class _Resolver:
             dict.fromkeys(path for path in named if path.exists() or path.with_name(path.name + ".pub").exists())
         )
 
-    def _jumps(self, jump: str | None, tokens: Tokens, depth: int) -> tuple[SshTarget, ...]:
-        """The jump hosts in the order they are passed. Only the first one's own way to go counts, as in OpenSSH."""
+    def _jumps(self, jump: str | None, tokens: Tokens, depth: int, end: tuple[str, int, str]) -> tuple[SshTarget, ...]:
+        """The jump hosts in the order they are passed. Only the first one's own way to go counts, as in OpenSSH.
+
+        Args:
+            end: host, port and user they lead to.
+        """
         if jump is None:
             return ()
         hops: list[SshTarget] = []
+        typed: tuple[str | None, str, int | None] | None = None
         for index, text in enumerate(jump.split(",")):
-            user, host, port = split_jump_host(tokens.expand(text, only=_PROXY_TOKENS))
+            previous, typed = typed, split_jump_host(tokens.expand(text, only=_PROXY_TOKENS))
+            user, host, port = typed
             options = [("User", quote_argument(user))] if user else []
             options += [("Port", str(port))] if port else []
             # A later hop is reached through the one before it; ssh gives it that as its ProxyJump.
             options += [("ProxyJump", "none"), ("ProxyCommand", "none")] if index else []
             hop = self.resolve(SshCommand(host=host, user=user, port=port, options=tuple(options)), depth=depth + 1)
+            _check_circle(previous, (hop.host, hop.port, hop.user))
             hops += [*hop.jumps, hop]
+        _check_circle(typed, end)
         return tuple(hops)
+
+
+def _check_circle(jump: tuple[str | None, str, int | None] | None, end: tuple[str, int, str]) -> None:
+    """Refuse a jump host that leads to itself, as OpenSSH does."""
+    if jump is not None and (jump[1].lower(), jump[2] or DEFAULT_PORT, jump[0] or end[2]) == (end[0].lower(), *end[1:]):
+        raise ConfigurationError(
+            f"The jump hosts lead in a circle: {jump[1]} is to be reached through itself.",
+            next_step="Correct ProxyJump or -J.",
+        )
 
 
 def _existing(command: SshCommand) -> list[tuple[str, str]]:

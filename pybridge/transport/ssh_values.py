@@ -170,16 +170,15 @@ class Values:
 
     def rekey_limit(self) -> tuple[int | None, int | None]:
         """RekeyLimit: bytes and seconds after which new keys are made; None for the default."""
-        words = self._arguments("RekeyLimit")
-        size = words[0].lower() if words else "default"
-        match = re.fullmatch(r"([0-9]{1,15})([kmg]?)", size)
-        number = int(match[1]) * 1024 ** " kmg".index(match[2] or " ") if match else None
-        if size not in ("default", "none") and (number is None or 0 < number < 16):
-            raise self._bad("RekeyLimit", " ".join(words), "a size such as 1G, then a time")
-        time = words[1] if len(words) > 1 else "none"
-        seconds = None if time == "none" else parse_seconds(time)
-        if time != "none" and seconds is None:
-            raise self._bad("RekeyLimit", " ".join(words), "a size such as 1G, then a time")
+        limits = [self._rekey_limit(setting.arguments) for setting in self.config.settings("RekeyLimit")]
+        return limits[0][0] if limits else None, next((seconds for _, seconds in limits if seconds), None)
+
+    def _rekey_limit(self, words: tuple[str, ...]) -> tuple[int | None, int | None]:
+        size = re.fullmatch(r"([0-9]{1,15})([kmg]?)", words[0].lower())
+        number = int(size[1]) * 1024 ** " kmg".index(size[2] or " ") if size else 0
+        seconds = parse_seconds(words[1]) if words[1:] and words[1] != "none" else 0
+        if (words[0] != "default" and (not size or 0 < number < 16)) or seconds is None or len(words) > 2:
+            raise self._bad("RekeyLimit", " ".join(words), "a size such as 1G, then a time such as 1h")
         return number or None, seconds or None
 
     def service_class(self) -> int | None:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pybridge.cli import clean, demo, doctor, install, launch, sidecar, uninstall, version
+from pybridge.cli import clean, demo, doctor, install, launch, sidecar, trust, uninstall, version
 from pybridge.cli.own_options import OwnOptionsThenArguments
+from pybridge.cli.trust import OwnOptionsAmongSshWords
 
 app = typer.Typer(
     name="pybridge",
@@ -26,6 +27,11 @@ app.command(
 app.command()(install.install)
 app.command()(uninstall.uninstall)
 app.command()(doctor.doctor)
+app.command(
+    cls=OwnOptionsAmongSshWords,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[--fingerprint SHA256:...] HOST",
+)(trust.trust)
 app.command()(demo.demo)
 app.command()(clean.clean)
 app.command()(sidecar.sidecar)

@@ -50,9 +50,10 @@ class Status(enum.Enum):
 class HostKeyVerifier:
     """The verdict on one server's host key, for one connection. Made by `prepare`.
 
-    `name` is the host's name in known_hosts. After the handshake `key` is the key that was shown, `error` holds why it
-    was refused, if it was, and `changed_but_allowed` whether a changed or revoked key was let through by
-    StrictHostKeyChecking=no. One that `only_looks` lets every key be shown, and adds none.
+    `name` is the host's name in known_hosts. After the handshake `key` is the key that was shown, `remark` why the
+    certificate it was in does not count, if so, `error` why the key was refused, if it was, and `changed_but_allowed`
+    whether a changed or revoked key was let through by StrictHostKeyChecking=no. One that `only_looks` lets every key
+    be shown, and adds none.
     """
 
     def __init__(self, target: SshTarget, *, proxied: bool, only_looks: bool = False) -> None:
@@ -63,7 +64,7 @@ class HostKeyVerifier:
         self._revoked = RevokedKeys.read(target.revoked_host_keys) if target.revoked_host_keys is not None else None
         self._command: KnownHostsCommand | None = None
         self._accepted: bytes | None = None
-        self._remark: str | None = None
+        self.remark: str | None = None
         self._for_order: list[KnownHost] = []
         self.name = (
             target.host_key_alias.lower() if target.host_key_alias else known_hosts_name(target.host, target.port)
@@ -175,7 +176,7 @@ class HostKeyVerifier:
         if certificate.key in revoked or certificate.authority in revoked:
             return Status.REVOKED
         if certificate.authority not in authorities:
-            self._remark = "no @cert-authority line of known_hosts has the authority that signed it"
+            self.remark = "no @cert-authority line of known_hosts has the authority that signed it"
             return Status.CHANGED if authorities else Status.NEW
         name = (self._target.host_key_alias or self._target.host).lower()
         allowed = expand_algorithms(
@@ -184,8 +185,8 @@ class HostKeyVerifier:
             Algorithms.supported("HostKeyAlgorithms"),
             "CASignatureAlgorithms",
         )
-        self._remark = certificate.fault(name, allowed)
-        return Status.KNOWN if self._remark is None else Status.CHANGED
+        self.remark = certificate.fault(name, allowed)
+        return Status.KNOWN if self.remark is None else Status.CHANGED
 
     def _may_have_authority_without_port(self) -> bool:
         if self._target.port == DEFAULT_PORT or self._target.host_key_alias:
@@ -204,7 +205,7 @@ class HostKeyVerifier:
     def _new(self, key: asyncssh.SSHKey, address: str | None) -> HostKeyError | None:
         files = self._target.user_known_hosts
         if not files or self._target.strict_host_key_checking not in ("accept-new", "no"):
-            return unknown_key(self._target, key, self._remark)
+            return unknown_key(self._target, key, self.remark)
         self._add(self.name, key)
         if (name := self._address_name(address)) and not find_known_hosts(self._files, name):
             self._add(name, key)

@@ -20,6 +20,7 @@ from pybridge.host.marked_output import MarkedOutput
 from pybridge.host.model import Command, CommandResult
 from pybridge.host.process_tree import end_tree
 from pybridge.host.shells import ControlShells
+from pybridge.host.sudo import Sudo
 from pybridge.transport.process import ByteProcess
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def choose_shell(facts: Facts, override: str | None) -> Shell:
     return Shell("bash" if "bash" in facts.tools else "/bin/sh")
 
 
-def command_script(command: Command, shell: Shell, facts: Facts, marker: str) -> str:
+def command_script(command: Command, shell: Shell, facts: Facts, marker: str, sudo: Sudo | None = None) -> str:
     """What an idle shell, which knows `guard_functions`, is sent so that it becomes the command.
 
     Its first lines on both streams are the marker (on stdout with its process id), so that whatever a login script or
@@ -80,6 +81,8 @@ def command_script(command: Command, shell: Shell, facts: Facts, marker: str) ->
         f"command -v {quote(shell.path)} >/dev/null 2>&1 || {{ printf '\\n%s %s noshell\\n' {marker} $$;"
         f" printf '\\n%s\\n' {marker} >&2; exit 125; }}"
     )
+    if sudo is not None:
+        lines.append(sudo.opening)
     lines.append(f"pb_guard {facts.leads or 'setsid' in facts.tools:d}")
     lines.append(f"printf '\\n%s %s ok\\n' {marker} $$; printf '\\n%s\\n' {marker} >&2")
     setsid = "" if facts.leads or "setsid" not in facts.tools else "setsid "
@@ -116,6 +119,9 @@ class Commands:
         self._control = control
         self._facts = facts
         self.shell = shell
+        self.sudo: Sudo | None = None
+        """What commands of the user's are given for sudo."""
+        self.sudo_used = False
 
     async def run(self, command: Command) -> CommandResult:
         """Run it and hand on its output as it comes.
@@ -126,16 +132,17 @@ class Commands:
             ConnectionLostError: the connection ended; whether the command ended is not known.
             ConnectError, ChannelError: it could not be started; nothing was run.
         """
-        return await self.run_with(self.shell, command)
+        return await self.run_with(self.shell, command, self.sudo)
 
-    async def run_with(self, shell: Shell, command: Command) -> CommandResult:
-        """As `run`, in the shell given."""
+    async def run_with(self, shell: Shell, command: Command, sudo: Sudo | None = None) -> CommandResult:
+        """As `run`, in the shell given, and with sudo's password only if it is."""
         if "\0" in command.text:
             raise ToolError("A command cannot hold a NUL character.", next_step="Write it as an escape sequence.")
         marker = new_marker()
-        process = await self._send(encode_text(command_script(command, shell, self._facts, marker)))
+        self.sudo_used = self.sudo_used or sudo is not None
+        process = await self._send(encode_text(command_script(command, shell, self._facts, marker, sudo)))
         try:
-            return await _Running(self, process, command, marker).finish()
+            return await _Running(self, process, command, marker, sudo).finish()
         finally:
             process.close()
             self._shells.ended()
@@ -156,16 +163,19 @@ class Commands:
                 return process
         raise AssertionError("unreachable")
 
-    async def end(self, pid: int, gone: asyncio.Event) -> None:
+    async def end(self, pid: int, gone: asyncio.Event, sudo: Sudo | None) -> None:
         """End the tree of a running command."""
-        await end_tree(self._control, pid, self._facts.leads or "setsid" in self._facts.tools, gone)
+        await end_tree(self._control, pid, self._facts.leads or "setsid" in self._facts.tools, gone, sudo)
 
 
 class _Running:
     """One command on its way: its streams, its end, and what may cut it short."""
 
-    def __init__(self, commands: Commands, process: ByteProcess, command: Command, marker: str) -> None:
+    def __init__(
+        self, commands: Commands, process: ByteProcess, command: Command, marker: str, sudo: Sudo | None
+    ) -> None:
         self._commands = commands
+        self._sudo = sudo
         self._process = process
         self._command = command
         self._output = MarkedOutput(command, marker)
@@ -252,7 +262,7 @@ class _Running:
                 async with asyncio.timeout(_STREAMS_AFTER_KILL):
                     await self._output.started.wait()
         if self._output.pid is not None:
-            await self._commands.end(self._output.pid, self._gone)
+            await self._commands.end(self._output.pid, self._gone, self._sudo)
         await asyncio.wait([reading], timeout=_STREAMS_AFTER_KILL)
         if reading.done() and (error := reading.exception()) is not None and not isinstance(error, ConnectionLostError):
             raise error

@@ -9,7 +9,11 @@ from __future__ import annotations
 from pybridge.host.facts import script
 from pybridge.host.process_tree import GRACE
 
+LINGER = 5.0
+"""Seconds after a command's end in which a sudo it left in the background is still given the password."""
+
 
 def guard_functions() -> str:
     """POSIX sh functions; `pb_guard LEADS`, called right before a shell becomes a command, starts the guard."""
-    return script("guard.sh").replace("@PROCESS_TREE@", script("process_tree.sh")).replace("@GRACE@", f"{GRACE:g}")
+    guard = script("guard.sh").replace("@GRACE@", f"{GRACE:g}").replace("@LINGER@", f"{LINGER:g}")
+    return guard.replace("@PROCESS_TREE@", script("process_tree.sh"))

@@ -20,6 +20,7 @@ from pybridge.host.recovery import Leftover, Recovered, recover
 from pybridge.host.scripts_runner import Scripts
 from pybridge.host.search import Search
 from pybridge.host.shells import ControlShells
+from pybridge.host.sudo import Sudo
 from pybridge.host.uploading import Uploader
 from pybridge.transport.process import Carrier
 
@@ -105,6 +106,15 @@ class Host:
         """Run a command of the user's; see `Commands.run`."""
         await self.login_captured()
         return await self._commands.run(command)
+
+    def offer_sudo(self, sudo: Sudo) -> None:
+        """Give commands of the user's the password for sudo from now on."""
+        self._commands.sudo = sudo
+
+    @property
+    def sudo_used(self) -> bool:
+        """A command was run that was given it, so there may be its folder."""
+        return self._commands.sudo_used
 
     async def run_control(self, script: str, *, timeout: float = 30.0) -> bytes:
         """The output of a small script of our own that changes nothing."""

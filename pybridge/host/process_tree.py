@@ -13,12 +13,13 @@ import asyncio
 from pybridge.host.facts import script
 from pybridge.host.framing import decode_text
 from pybridge.host.shells import ControlShells
+from pybridge.host.sudo import Sudo
 
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL, as OpenCode's own bash tool has it."""
 
 
-async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.Event) -> None:
+async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.Event, sudo: Sudo | None = None) -> None:
     """SIGTERM to the whole tree of `pid`, then SIGKILL to what is left of it.
 
     Args:
@@ -26,21 +27,28 @@ async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.E
         pid: the command's first process.
         leads: it leads its own session.
         gone: set once the command and its streams have ended; cuts the grace short.
+        sudo: what the command was given for sudo: what that started may be ended by root alone.
 
     Raises:
         RemoteError: the remote could not be reached to do it.
     """
-    seen = await _signal(shells, pid, leads, "TERM", "")
+    before, after = (f"{sudo.settings}\n", f"\n{sudo.clearing(pid)}") if sudo else ("", "")
+    seen = await _signal(shells, f"{before}PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=TERM PB_ONLY=''\n{_tree()}")
     try:
         async with asyncio.timeout(GRACE):
             await gone.wait()
     except TimeoutError:
         pass
-    await _signal(shells, pid, leads, "KILL", seen)
+    request = f"{before}PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=KILL PB_ONLY='{seen}'\n{_tree()}{after}"
+    await _signal(shells, request)
 
 
-async def _signal(shells: ControlShells, pid: int, leads: bool, signal: str, only: str) -> str:
-    request = f"PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL={signal} PB_ONLY='{only}'\n{script('process_tree.sh')}"
+def _tree() -> str:
+    # In a subshell: it ends with exit.
+    return f"(\n{script('process_tree.sh')}\n)"
+
+
+async def _signal(shells: ControlShells, request: str) -> str:
     reply = await shells.request(request, retry=True)
     words = decode_text(reply.stdout).split()
     return " ".join(word for word in words if all(c.isdigit() or c in ":-" for c in word))

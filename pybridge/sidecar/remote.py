@@ -90,8 +90,7 @@ class RemoteFolder:
     async def close(self) -> None:
         """End every remote process and connection."""
         await self._surroundings.close()
-        if self._session.temporary is not None:
-            await self._session.temporary.remove()
+        await self._session.remove_folders()
         self._session.spool.close()
         await self._session.sweeper.close()
         await self._host.close()

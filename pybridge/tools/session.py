@@ -35,6 +35,7 @@ from pybridge.mirror.turns import Turns
 from pybridge.settings import Settings
 from pybridge.tools.instructions import LoadedInstructions
 from pybridge.tools.local.files import LocalFiles
+from pybridge.tools.sudo_folder import SudoFolder, offer_sudo
 from pybridge.tools.temporary_folder import TemporaryFolder, remove_abandoned
 
 LOCK_TIMEOUT = 3600.0
@@ -125,6 +126,7 @@ class Session:
         anchors: local folders that stand for the workdir.
         real_paths: where symlinks led when last looked at.
         temporary: the folder for temporary work outside the workspace.
+        sudo: the folder through which sudo is given its password.
     """
 
     host: ToolHost
@@ -142,6 +144,7 @@ class Session:
     anchors: tuple[PurePath, ...] = ()
     real_paths: RealPaths = field(default_factory=RealPaths)
     temporary: TemporaryFolder | None = None
+    sudo: SudoFolder | None = None
 
     def __post_init__(self) -> None:
         self.local_files = LocalFiles(self.spool)
@@ -150,6 +153,11 @@ class Session:
     def forget(self, session_id: str) -> None:
         """An OpenCode session has ended."""
         self.versions.forget_session(session_id)
+
+    async def remove_folders(self) -> None:
+        """Remove the folders of ours on the remote; what fails is left to the next connection."""
+        folders = (self.temporary, self.sudo)
+        await asyncio.gather(*(folder.remove() for folder in folders if folder is not None))
 
 
 async def open_session(settings: Settings, host: Host, *, target_slug: str) -> Session:
@@ -191,4 +199,5 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
         spool=spool,
         anchors=(settings.anchor,) if settings.anchor is not None else (),
         temporary=TemporaryFolder(host, temporary_folders, host.facts.scratch),
+        sudo=await offer_sudo(host, temporary_folders, settings.sudo_password),
     )

@@ -86,13 +86,7 @@ class TemporaryFolder:
         """Remove the folder with all that is in it, if it was made. What fails is left to the next connection."""
         if self._real is None or self.path is None:
             return
-        try:
-            async with asyncio.timeout(REMOVAL_SECONDS):
-                await self._host.run_control(f"rm -rf {quote(self.path)} 2>/dev/null", timeout=REMOVAL_SECONDS)
-        except (RemoteError, TimeoutError) as error:
-            log.info("%s stays until the next connection: %r", self.path, error)
-            return
-        await asyncio.to_thread(self._records.done, self.path)
+        await remove_folder(self._host, self._records, self.path)
 
     async def _make(self, path: str) -> str:
         await asyncio.to_thread(self._records.begin, path)
@@ -109,6 +103,17 @@ class TemporaryFolder:
                 next_step="Use another folder.",
             )
         return real
+
+
+async def remove_folder(host: ControlHost, records: TemporaryFolderRecords, path: str) -> None:
+    """Remove a recorded folder with all that is in it. What fails is left to the next connection."""
+    try:
+        async with asyncio.timeout(REMOVAL_SECONDS):
+            await host.run_control(f"rm -rf {quote(path)} 2>/dev/null", timeout=REMOVAL_SECONDS)
+    except (RemoteError, TimeoutError) as error:
+        log.info("%s stays until the next connection: %r", path, error)
+        return
+    await asyncio.to_thread(records.done, path)
 
 
 async def remove_abandoned(host: ControlHost, records: TemporaryFolderRecords) -> None:

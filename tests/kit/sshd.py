@@ -214,7 +214,7 @@ def _start(
     lines = [f"[127.0.0.1]:{port} {' '.join(public.read_text().split()[:2])}" for public in _host_keys(folder)]
     (folder / "known_hosts").write_text("\n".join(lines) + "\n")
     server = SshServer(folder, port, process, log, home or Path.home())
-    if not _answers(port, process):
+    if not await_server(port, process):
         server.stop()
         missing(f"{words[0]} does not start here: {server.log().strip()[-400:]}")
     return server
@@ -245,7 +245,8 @@ def _write_passwd(folder: Path, home: Path, shell: str | None) -> Path:
     return path
 
 
-def _answers(port: int, process: subprocess.Popen[bytes]) -> bool:
+def await_server(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until an SSH server answers on a port of this machine; whether it does."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:

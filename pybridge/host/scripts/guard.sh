@@ -2,6 +2,8 @@
 # it, and nobody would end it any more. It reads that input itself, since the command gets none. When the command has
 # ended the input ends too: what it left running on purpose stays.
 
+pb_ask=
+
 pb_end_tree() ( # PB_PID PB_LEADS PB_SIGNAL PB_ONLY PB_SELF
 @PROCESS_TREE@
 )
@@ -11,9 +13,17 @@ pb_guard() { # 1 when the command leads its session
   # Twice in the background, so that it is no child of the command's.
   ( (
     trap '' HUP INT TERM
+    if [ -n "$pb_ask" ]; then pb_feed & fi
     while read -r pb_x; do :; done <&8
     exec 8<&-
-    kill -0 $$ 2>/dev/null || exit 0
+    if ! kill -0 $$ 2>/dev/null; then
+      [ -z "$pb_ask" ] || {
+        sleep @LINGER@ # a sudo left in the background may be about to ask
+        echo end >&7
+      }
+      exit 0
+    fi
+    [ -z "$pb_ask" ] || echo end >&7
     PB_PID=$$ PB_LEADS=$1 PB_SIGNAL=TERM PB_ONLY=
     PB_SELF=$(exec /bin/sh -c 'echo $PPID')
     PB_ONLY=$(pb_end_tree)
@@ -22,4 +32,5 @@ pb_guard() { # 1 when the command leads its session
     pb_end_tree
   ) </dev/null >/dev/null 2>&1 & )
   exec 8<&-
+  [ -z "$pb_ask" ] || exec 7<&-
 }

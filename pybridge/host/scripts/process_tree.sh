@@ -1,6 +1,7 @@
 # The processes of one command: everything in the session (and group) it leads, and every descendant.
 # PB_PID the command's first process, PB_LEADS 1 when it leads its session, PB_SIGNAL the signal to send,
 # PB_ONLY a list of pid:start to signal instead, as an earlier run printed it; PB_SELF who asks, left out with its children.
+# pb_pw and pb_d the password for sudo and our folder for it, if there is one: what sudo started only root may signal.
 
 pb_table() { # lines: pid ppid pgid session start
   if [ -r /proc/self/stat ]; then
@@ -47,4 +48,20 @@ $pb_rows
 PB_ROWS
 printf '\n'
 [ -z "$pb_kill" ] || kill -s "$PB_SIGNAL" $pb_kill 2>/dev/null
+
+pb_theirs=
+for pb_p in $pb_kill; do
+  kill -0 "$pb_p" 2>/dev/null && continue
+  if [ -d /proc/self ]; then [ -d "/proc/$pb_p" ]; else ps -p "$pb_p" >/dev/null 2>&1; fi || continue
+  pb_theirs="$pb_theirs $pb_p"
+done
+if [ -n "$pb_theirs" ] && command -v sudo >/dev/null 2>&1; then
+  set -- /bin/sh -c "kill -s $PB_SIGNAL$pb_theirs"
+  case $(command -v printf) in */*) pb_pw= ;; esac
+  if [ -n "$pb_pw" ] && [ ! -e "$pb_d/refused" ]; then
+    printf '%s\n' "$pb_pw" | sudo -S -p '' "$@"
+  else
+    sudo -n "$@"
+  fi </dev/null >/dev/null 2>&1
+fi
 exit 0

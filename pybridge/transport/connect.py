@@ -54,7 +54,7 @@ class Connector:
             raise self._denied
         progress = _Progress()
         try:
-            async with asyncio.timeout(self.target.connect_timeout):
+            async with asyncio.timeout(self.target.time_limit):
                 return await self._open_route(progress)
         except TimeoutError as error:
             raise self._timed_out(progress) from error
@@ -73,7 +73,7 @@ class Connector:
         """
         progress = _Progress()
         try:
-            async with asyncio.timeout(self.target.connect_timeout):
+            async with asyncio.timeout(self.target.time_limit):
                 connection = await self._open_jumps(progress)
                 try:
                     verifier = await _prepare_verifier(self.target, connection, only_looks=True)
@@ -161,12 +161,10 @@ async def _open_hop(
             options["tunnel"] = previous
         elif hop.proxy_command is not None:
             progress.stage = f"running the ProxyCommand for {hop}"
-            proxy = await ProxyCommand.start(hop.proxy_command)
+            proxy = await ProxyCommand.start(hop.proxy_command, sends_socket=hop.proxy_sends_socket)
             options["sock"] = proxy.socket
         else:
-            options["sock"] = await open_tcp(
-                hop.host, hop.port, family=hop.address_family, bind_address=hop.bind_address
-            )
+            options["sock"] = await open_tcp(hop.host, hop.port, hop.tcp)
         progress.stage = f"negotiating with {hop}"
         connection = await _handshake(hop, client, options)
         if previous is not None:
@@ -238,6 +236,10 @@ def _options(
         "env": dict(hop.set_environment) or None,
         "send_env": list(hop.send_environment) or None,
     }
-    if hop.forward_agent and hop.agent_path and not verifier.changed_but_allowed:
-        options["agent_forwarding"] = hop.agent_path
+    if hop.forwarded_agent and not verifier.changed_but_allowed:
+        options["agent_forwarding"] = hop.forwarded_agent
+    if hop.rekey_bytes:
+        options["rekey_bytes"] = hop.rekey_bytes
+    if hop.rekey_seconds:
+        options["rekey_seconds"] = hop.rekey_seconds
     return options

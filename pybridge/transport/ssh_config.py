@@ -15,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybridge.errors import ConfigurationError
-from pybridge.transport.ssh_keywords import KEYWORDS, Keyword, find_keyword
+from pybridge.transport.ssh_destination import check_user
+from pybridge.transport.ssh_keywords import KEYWORDS, Fate, Keyword, find_keyword
 from pybridge.transport.ssh_match import Facts, matches, wants_final_pass
 from pybridge.transport.ssh_tokens import Tokens, expand_environment, expand_user, local_user
 from pybridge.transport.ssh_words import match_host_list as match_pattern_list
 from pybridge.transport.ssh_words import match_pattern, match_patterns, parse_port, split_arguments, split_keyword
 
-__all__ = ["TYPED", "Setting", "SshConfig", "match_pattern", "match_pattern_list"]
+__all__ = ["DEFAULT_PORT", "TYPED", "Setting", "SshConfig", "match_pattern", "match_pattern_list"]
 
+DEFAULT_PORT = 22
 TYPED = "REMOTE_SSH"
 """The place of what was typed."""
 
@@ -30,7 +32,6 @@ _COLLECTING = frozenset({"identityfile", "certificatefile", "sendenv", "rekeylim
 _ONCE = frozenset({"identityfile", "certificatefile"})
 _TIMES = ("ConnectTimeout", "ServerAliveInterval")
 _MAX_INCLUDE_DEPTH = 16
-_DEFAULT_PORT = 22
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,48 @@ class SshConfig:
         first, second = keyword.lower(), other.lower()
         return first in order and (second not in order or order.index(first) < order.index(second))
 
+    def target(self) -> str:
+        """The host to connect to, as far as the lines so far say: HostName, or the host."""
+        named = self.get("HostName")
+        if named is None:
+            return self._host
+        return Tokens(alias="", host=self._original_host, port=0, user="", home=self._home).expand(named, only="h")
+
+    def tokens(self, host: str) -> Tokens:
+        """What the tokens stand for, as far as the lines so far say.
+
+        Args:
+            host: to connect to.
+        """
+        setting = self.setting("User")
+        user = setting.arguments[0] if setting else local_user()
+        facts = {"alias": self._original_host, "host": host, "port": parse_port(self.get("Port") or "") or DEFAULT_PORT}
+        facts |= {"home": self._home, "host_key_alias": self.get("HostKeyAlias"), "jump": self.get("ProxyJump")}
+        if setting is not None and setting.place != TYPED:
+            user = Tokens(**facts, user="").expand(expand_environment(user), only="CdhijkLlnpu")
+        return Tokens(**facts, user=check_user(user))
+
+    def refuse_unusable(self) -> None:
+        """Refuse what the files ask for and cannot be done. What was typed is refused where it is read.
+
+        Raises:
+            ConfigurationError: the option is named, with the reason.
+        """
+        refusal = self.setting("RefuseConnection")
+        if refusal is not None:
+            raise ConfigurationError(
+                f"{refusal.place}: RefuseConnection: {refusal.arguments[0]}",
+                next_step="Use another host, or remove that line.",
+            )
+        for keyword in KEYWORDS.values():
+            setting = self.setting(keyword.name)
+            refused = keyword.fate_in_files() is Fate.REFUSED
+            if setting is not None and refused and not keyword.asks_for_nothing(setting.arguments[0]):
+                raise ConfigurationError(
+                    f"{setting.place}: the ssh option {keyword.name} cannot be used: {keyword.why}.",
+                    next_step=keyword.next_step,
+                )
+
     def read(self, path: Path, *, required: bool = False, system: bool = False) -> None:
         """Read one file and what it includes.
 
@@ -152,7 +195,7 @@ class SshConfig:
                 self._set(keyword, setting)
 
     def _include(self, argument: str, folder: Path, place: str, depth: int, active: bool) -> None:
-        pattern = expand_user(expand_environment(self._tokens().expand(argument)), self._home)
+        pattern = expand_user(expand_environment(self.tokens(self.target()).expand(argument)), self._home)
         for name in sorted(glob.glob(str(folder / pattern))):  # noqa: PTH207 - Path.glob finds hidden files too
             if not Path(name).is_dir():
                 try:
@@ -210,35 +253,17 @@ class SshConfig:
         words = list(setting.arguments)
         self._wants_final = self._wants_final or wants_final_pass(words)
         facts = Facts(
-            host=self._target(),
+            host=self.target(),
             original_host=self._original_host,
             user=self.get("User") or local_user(),
             tag=self.get("Tag") or "",
             final=self._final,
-            tokens=self._tokens,
+            tokens=lambda: self.tokens(self.target()),
         )
         try:
             return matches(words, facts, active=active)
         except ValueError as error:
             raise ConfigurationError(f"{setting.place}: {error}.", next_step="Correct that line.") from error
-
-    def _target(self) -> str:
-        """The host to connect to, as far as the lines before say."""
-        named = self.get("HostName")
-        if named is None:
-            return self._host
-        return named.replace("%%", "\0").replace("%h", self._original_host).replace("\0", "%")
-
-    def _tokens(self) -> Tokens:
-        return Tokens(
-            alias=self._original_host,
-            host=self._target(),
-            port=parse_port(self.get("Port") or "") or _DEFAULT_PORT,
-            user=self.get("User") or local_user(),
-            home=self._home,
-            host_key_alias=self.get("HostKeyAlias"),
-            jump=self.get("ProxyJump"),
-        )
 
 
 def _check_owner(path: Path, descriptor: int) -> None:

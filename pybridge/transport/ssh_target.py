@@ -11,14 +11,13 @@ from pathlib import Path
 from pybridge.errors import ConfigurationError
 from pybridge.transport.ssh_canonical import Rules, canonical_address, canonical_name, lookup_name
 from pybridge.transport.ssh_command import SshCommand
-from pybridge.transport.ssh_config import TYPED, SshConfig
-from pybridge.transport.ssh_destination import check_user, split_jump_host
-from pybridge.transport.ssh_keywords import KEYWORDS, Fate
-from pybridge.transport.ssh_tokens import Tokens, expand_environment, local_user
+from pybridge.transport.ssh_config import DEFAULT_PORT, SshConfig
+from pybridge.transport.ssh_destination import split_jump_host
+from pybridge.transport.ssh_tokens import Tokens
 from pybridge.transport.ssh_values import METHODS, StrictHostKeyChecking, Values
-from pybridge.transport.ssh_words import parse_port, quote_argument
+from pybridge.transport.ssh_words import quote_argument
+from pybridge.transport.tcp import TcpOptions
 
-DEFAULT_PORT = 22
 DEFAULT_CONNECT_TIMEOUT = 15.0
 DEFAULT_KEEPALIVE_SECONDS = 15
 DEFAULT_KEEPALIVE_COUNT = 3
@@ -51,7 +50,6 @@ class SshTarget:
     identities_only: bool = False
     certificates: tuple[Path, ...] = ()
     agent_path: str | None = None
-    forward_agent: bool = False
     forwarded_agent: str | None = None
     jumps: tuple[SshTarget, ...] = ()
     proxy_command: str | None = None
@@ -87,6 +85,23 @@ class SshTarget:
     rekey_seconds: int | None = None
     set_environment: tuple[tuple[str, str], ...] = ()
     send_environment: tuple[str, ...] = ()
+
+    @property
+    def tcp(self) -> TcpOptions:
+        """What matters for the TCP connection."""
+        return TcpOptions(
+            family=self.address_family,
+            bind_address=self.bind_address,
+            bind_interface=self.bind_interface,
+            service_class=self.service_class,
+            attempts=self.connection_attempts,
+            attempt_seconds=self.connect_timeout,
+        )
+
+    @property
+    def time_limit(self) -> float:
+        """For connecting in all, in seconds: each of the attempts has the connect timeout, with a second in between."""
+        return self.connect_timeout * self.connection_attempts + self.connection_attempts - 1
 
     @property
     def slug(self) -> str:
@@ -128,16 +143,15 @@ class _Resolver:
             )
         config = SshConfig(command.host, _existing(command), self._home)
         self._read_files(config)
-        host, canonicalized = self._host(command, config)
+        host, canonicalized = self._host(config)
         if canonicalized or config.wants_final:
             config.begin_final_pass(host)
             self._read_files(config)
-        _refuse(config)
-        tokens = _tokens(command, config, host, self._home)
+        config.refuse_unusable()
+        tokens = config.tokens(host)
         values = Values(config, tokens, self._home)
-        jump, has_proxy = _way(config)
+        jump, has_proxy = values.way()
         agent = values.agent()
-        forwarded = values.forwarded_agent(agent)
         rekey_bytes, rekey_seconds = values.rekey_limit()
         return SshTarget(
             alias=command.host,
@@ -149,8 +163,7 @@ class _Resolver:
             identities_only=values.flag("IdentitiesOnly"),
             certificates=tuple(values.collected_paths("CertificateFile")),
             agent_path=agent,
-            forward_agent=forwarded is not None,
-            forwarded_agent=forwarded,
+            forwarded_agent=values.forwarded_agent(agent),
             jumps=self._jumps(jump, tokens, depth, (host, values.port(DEFAULT_PORT), tokens.expand("%r"))),
             proxy_command=values.command("ProxyCommand", only=_PROXY_TOKENS) if has_proxy else None,
             proxy_sends_socket=values.flag("ProxyUseFdpass") and jump is None,
@@ -196,11 +209,10 @@ class _Resolver:
         elif str(self._config_file).lower() != "none":
             config.read(self._config_file, required=True)
 
-    def _host(self, command: SshCommand, config: SshConfig) -> tuple[str, bool]:
+    def _host(self, config: SshConfig) -> tuple[str, bool]:
         """The name or address to connect to, and whether the files must be read again with it."""
-        typed = _tokens(command, config, command.host, self._home)
-        values = Values(config, typed, self._home)
-        host = typed.expand(config.get("HostName") or "%h", only="h")
+        host = config.target()
+        values = Values(config, config.tokens(host), self._home)
         family = values.address_family()
         address = canonical_address(host, family)
         mode = values.one_of("CanonicalizeHostname", _CANONICALIZE, "no")
@@ -215,8 +227,7 @@ class _Resolver:
             fallback=values.flag("CanonicalizeFallbackLocal", default=True),
             cnames=tuple((sources, targets) for sources, colon, targets in pairs if colon),
         )
-        jump, has_proxy = _way(config)
-        direct = jump is None and not has_proxy
+        direct = values.way() == (None, False)
         return canonical_name(host.lower(), rules, direct=direct, lookup=lookup_name(family)), mode != "no"
 
     def _identities(self, values: Values) -> tuple[Path, ...]:
@@ -265,41 +276,3 @@ def _existing(command: SshCommand) -> list[tuple[str, str]]:
     """The options, without the identity files of -i that do not exist: ssh only warns of them."""
     missing = {quote_argument(str(path)) for path in command.identity_files if not path.exists()}
     return [(name, rest) for name, rest in command.options if name != "IdentityFile" or rest not in missing]
-
-
-def _way(config: SshConfig) -> tuple[str | None, bool]:
-    """ProxyJump, if it counts, and whether ProxyCommand counts: the one that was given first."""
-    jump, proxy = config.get("ProxyJump"), config.get("ProxyCommand")
-    has_proxy = proxy is not None and proxy.lower() != "none"
-    if jump is None or jump.lower() == "none" or config.came_first("ProxyCommand", "ProxyJump"):
-        return None, has_proxy
-    return jump, False
-
-
-def _tokens(command: SshCommand, config: SshConfig, host: str, home: Path) -> Tokens:
-    setting = config.setting("User")
-    user = setting.arguments[0] if setting else local_user()
-    facts = {"alias": command.host, "host": host, "port": parse_port(config.get("Port") or "") or DEFAULT_PORT}
-    facts |= {"home": home, "host_key_alias": config.get("HostKeyAlias"), "jump": config.get("ProxyJump")}
-    if setting is not None and setting.place != TYPED:
-        user = Tokens(**facts, user="").expand(expand_environment(user), only="CdhijkLlnpu")
-    return Tokens(**facts, user=check_user(user))
-
-
-def _refuse(config: SshConfig) -> None:
-    """Raise for what the files ask for and cannot be done; what was typed is refused while it is read."""
-    refusal = config.setting("RefuseConnection")
-    if refusal is not None:
-        raise ConfigurationError(
-            f"{refusal.place}: RefuseConnection: {refusal.arguments[0]}",
-            next_step="Use another host, or remove that line.",
-        )
-    for keyword in KEYWORDS.values():
-        setting = config.setting(keyword.name)
-        if setting is None or keyword.fate_in_files() is not Fate.REFUSED:
-            continue
-        if not keyword.asks_for_nothing(setting.arguments[0]):
-            raise ConfigurationError(
-                f"{setting.place}: the ssh option {keyword.name} cannot be used: {keyword.why}.",
-                next_step=keyword.next_step,
-            )

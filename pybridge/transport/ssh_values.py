@@ -115,6 +115,14 @@ class Values:
             return None
         return self.tokens.expand(setting.text, only=only, later=later)
 
+    def way(self) -> tuple[str | None, bool]:
+        """ProxyJump, if it counts, and whether ProxyCommand counts: the one that was given first."""
+        jump, proxy = self.config.get("ProxyJump"), self.config.get("ProxyCommand")
+        has_proxy = proxy is not None and proxy.lower() != "none"
+        if jump is None or jump.lower() == "none" or self.config.came_first("ProxyCommand", "ProxyJump"):
+            return None, has_proxy
+        return jump, False
+
     def agent(self) -> str | None:
         """The socket (on Windows: the pipe) of the agent to ask; None for no agent."""
         value = self.config.get("IdentityAgent")

@@ -39,10 +39,12 @@ def attempts(server: SshServer) -> list[str]:
     For OpenSSH through both methods, for dropbear by its own words.
     """
     found = re.findall(
-        r"(Failed|Accepted) (?:password|keyboard-interactive/pam) for|(Bad) password attempt|(?<=Password) (auth succeeded)",
+        r"(Failed|Accepted|Partial) (?:password|keyboard-interactive/pam) for|(Bad) password attempt|"
+        r"Password (auth) succeeded",
         server.log(),
     )
-    return ["Accepted" if "A" in "".join(words) or "auth" in "".join(words) else "Failed" for words in found]
+    meaning = {"Bad": "Failed", "auth": "Accepted", "Partial": "Accepted"}
+    return [meaning.get(word, word) for word in map("".join, found)]
 
 
 def without_keys(server: SshServer, *extra: str) -> str:

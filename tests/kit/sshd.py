@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.kit.counterparts import missing, need, need_root
@@ -22,6 +22,7 @@ _HIDE = """
 set -e
 mount --make-rprivate /
 if [ -n "$PASSWD" ]; then mount --bind "$PASSWD" /etc/passwd; fi
+for pair in $REPLACED; do mount --bind "${pair#*=}" "${pair%%=*}"; done
 for folder in $HIDDEN; do mount -t tmpfs tmpfs "$folder"; done
 exec "$@"
 """
@@ -87,6 +88,7 @@ def start_openssh(
     hidden: Sequence[Path] = (),
     home: Path | None = None,
     shell: str | None = None,
+    replaced: Mapping[str, Path] | None = None,
 ) -> SshServer:
     """Start OpenSSH's sshd.
 
@@ -97,6 +99,7 @@ def start_openssh(
         home: the remote user's home folder (root); an empty one in `folder` if not given, so that nothing of the
             real user's start-up files runs.
         shell: the remote user's login shell (root); the real one's if not given.
+        replaced: files that are others for the remote (root), such as /etc/shadow.
     """
     program = need("sshd")
     _make_keys(folder, ["ed25519", "rsa", "ecdsa"])
@@ -119,7 +122,7 @@ def start_openssh(
         namespace_home = home
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     words = [program, "-D", "-e", "-f", str(folder / "sshd_config")]
-    server = _start(folder, port, words, hidden, namespace_home, shell)
+    server = _start(folder, port, words, hidden, namespace_home, shell, replaced)
     server.home = home
     return server
 
@@ -131,6 +134,7 @@ def start_dropbear(
     hidden: Sequence[Path] = (),
     home: Path | None = None,
     shell: str | None = None,
+    replaced: Mapping[str, Path] | None = None,
 ) -> SshServer:
     """Start dropbear. It reads authorized_keys in the home folder only, so it gets one of its own (root).
 
@@ -140,6 +144,7 @@ def start_dropbear(
         hidden: as for `start_openssh`.
         home: the remote user's home folder; one in `folder` if not given.
         shell: the remote user's login shell, one that /etc/shells names; the real one's if not given.
+        replaced: as for `start_openssh`.
     """
     program, convert = need("dropbear"), need("dropbearconvert")
     need_root("give dropbear a home folder of its own")
@@ -158,7 +163,7 @@ def start_dropbear(
     (home / ".ssh" / "authorized_keys").write_text((folder / "authorized_keys").read_text())
     (home / ".ssh" / "authorized_keys").chmod(0o600)
     port = free_port()
-    return _start(folder, port, [*words, "-p", f"127.0.0.1:{port}"], hidden, home, shell)
+    return _start(folder, port, [*words, "-p", f"127.0.0.1:{port}"], hidden, home, shell, replaced)
 
 
 def free_port() -> int:
@@ -200,12 +205,19 @@ def _make_keys(folder: Path, kinds: Sequence[str]) -> None:
 
 
 def _start(
-    folder: Path, port: int, words: list[str], hidden: Sequence[Path], home: Path | None, shell: str | None = None
+    folder: Path,
+    port: int,
+    words: list[str],
+    hidden: Sequence[Path],
+    home: Path | None,
+    shell: str | None = None,
+    replaced: Mapping[str, Path] | None = None,
 ) -> SshServer:
     environment = dict(os.environ)
-    if hidden or home:
+    if hidden or home or replaced:
         need_root("hide the remote's folders in a mount namespace")
         words = [need("unshare"), "-m", "sh", "-c", _HIDE, "sh", *words]
+        environment["REPLACED"] = " ".join(f"{there}={here}" for there, here in (replaced or {}).items())
         environment["HIDDEN"] = " ".join(map(str, hidden))
         environment["PASSWD"] = str(_write_passwd(folder, home, shell)) if home else ""
     log = folder / "log"

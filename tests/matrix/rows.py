@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.matrix import jobs_bash, jobs_change, jobs_look
+from tests.matrix import jobs_bash, jobs_change, jobs_look, jobs_sudo
 from tests.matrix.work import Work
 
 Job = Callable[[Work], Awaitable[None]]
@@ -37,5 +37,5 @@ ROWS = (
     Row("write", jobs_change.write),
     Row("edit", jobs_change.edit),
     Row("apply_patch", jobs_change.apply_patch),
-    # The row `sudo` comes with REMOTE_SUDO_PASSWORD: jobs_sudo.sudo; `Counterpart.sudo_password` is its password.
+    Row("sudo", jobs_sudo.sudo),
 )

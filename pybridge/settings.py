@@ -75,6 +75,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("REMOTE_PASSWORD", "", "Password for the SSH login.", secret=True),
     Variable("REMOTE_SUDO_PASSWORD", "", "Password given to `sudo` on the remote.", secret=True),
     Variable("REMOTE_KEY_PASSPHRASE", "", "Passphrase of an encrypted private key.", secret=True),
+    Variable(
+        "REMOTE_TRANSPORT",
+        "asyncssh",
+        "`openssh` connects with this machine's `ssh`, once for everything: for security keys with touch, one-time "
+        "codes, GSSAPI, PKCS#11, a ControlMaster of yours.",
+    ),
     Variable("REMOTE_POOL_COMMAND_SIZE", "3", "At most this many SSH connections for commands (1 to 64)."),
     Variable("REMOTE_POOL_FILE_SIZE", "2", "At most this many SSH connections for large transfers (1 to 64)."),
     Variable("REMOTE_POOL_STAGGER_MS", "0", "Milliseconds between the start of two connections (0 to 60000)."),
@@ -92,6 +98,7 @@ SECRET_NAMES = frozenset(v.name for v in VARIABLES if v.secret)
 """Variables whose values are handed over apart from the others and never shown."""
 
 LOG_LEVELS = ("debug", "info", "warning")
+TRANSPORTS = ("asyncssh", "openssh")
 
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -108,6 +115,7 @@ class Settings:
         ssh: REMOTE_SSH as written.
         workdir: REMOTE_WORKDIR as written, "~" when absent: resolved on the remote.
         password, sudo_password, key_passphrase: secrets, None when absent or empty.
+        transport: one of TRANSPORTS.
         command_connections, file_connections: upper bounds of the pool.
         stagger_ms: milliseconds between two handshakes.
         shell: shell for the user's commands; None for the remote's own choice.
@@ -123,6 +131,7 @@ class Settings:
     password: Secret | None = None
     sudo_password: Secret | None = None
     key_passphrase: Secret | None = None
+    transport: str = "asyncssh"
     command_connections: int = 3
     file_connections: int = 2
     stagger_ms: int = 0
@@ -161,6 +170,7 @@ class Settings:
             password=secret("REMOTE_PASSWORD"),
             sudo_password=secret("REMOTE_SUDO_PASSWORD"),
             key_passphrase=secret("REMOTE_KEY_PASSPHRASE"),
+            transport=_transport(env),
             command_connections=_integer(env, "REMOTE_POOL_COMMAND_SIZE", 3, 1, 64),
             file_connections=_integer(env, "REMOTE_POOL_FILE_SIZE", 2, 1, 64),
             stagger_ms=_integer(env, "REMOTE_POOL_STAGGER_MS", 0, 0, 60_000),
@@ -194,6 +204,13 @@ def _integer(env: Mapping[str, str], name: str, default: int, lowest: int, highe
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and lowest <= int(text) <= highest):
         raise _bad(name, text, f"a whole number from {lowest} to {highest}, or leave it out for {default}")
     return int(text)
+
+
+def _transport(env: Mapping[str, str]) -> str:
+    text = env.get("REMOTE_TRANSPORT", "").strip().lower() or TRANSPORTS[0]
+    if text not in TRANSPORTS:
+        raise _bad("REMOTE_TRANSPORT", env["REMOTE_TRANSPORT"], " or ".join(TRANSPORTS))
+    return text
 
 
 def _flag(env: Mapping[str, str], name: str, default: bool) -> bool:

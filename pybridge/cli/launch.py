@@ -20,6 +20,7 @@ from pybridge.cli.opencode.binary import find_opencode
 from pybridge.cli.opencode.client import NOTICE, client_environment, is_client
 from pybridge.cli.opencode.config_content import CONTENT
 from pybridge.cli.opencode.handover import hand_over, remove_abandoned, withdraw
+from pybridge.cli.opencode.login import log_in
 from pybridge.cli.opencode.plan import Plan, make_plan
 from pybridge.errors import OpenCodeError, RemoteError
 
@@ -72,11 +73,12 @@ def start(plan: Plan, env: Mapping[str, str]) -> NoReturn:
         env: the caller's environment, secrets included.
 
     Raises:
+        ConnectError: and below: ssh, which asks at the terminal, could not log in.
         LocalStorageError: the secrets cannot be handed over.
         OpenCodeError: the program cannot be started.
     """
     remove_abandoned()
-    environment = hand_over({**env, **plan.changes})
+    environment = hand_over({**env, **plan.changes, **log_in(plan.route, env)})
     try:
         _become(plan.program, plan.arguments, environment, plan.folder)
     except OpenCodeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import posixpath
 from collections.abc import Mapping
 from typing import Any
@@ -22,16 +23,15 @@ from pybridge.tools.session import Session, open_session
 from pybridge.tools.surroundings.descriptions import Where
 from pybridge.tools.surroundings.prompt import RemoteSurroundings
 from pybridge.tools.surroundings.remote import Surroundings, Wanted, platform
+from pybridge.transport.carriers import RemoteCarrier, find_route, make_carrier
 from pybridge.transport.credentials import Credentials
-from pybridge.transport.ssh_command import parse_ssh_command
-from pybridge.transport.ssh_pool import PoolState, SshPool
-from pybridge.transport.ssh_target import resolve_target
+from pybridge.transport.ssh_pool import PoolState
 
 
 class RemoteFolder:
     """The remote workdir over SSH; a `pybridge.sidecar.target.Target`."""
 
-    def __init__(self, pool: SshPool, host: Host, session: Session) -> None:
+    def __init__(self, pool: RemoteCarrier, host: Host, session: Session) -> None:
         self._pool = pool
         self._host = host
         self._session = session
@@ -112,24 +112,18 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
     logs.configure(settings.log_level, settings.secrets())
     for handler in logging.getLogger().handlers:  # what OpenCode's user sees of standard error
         handler.setFormatter(logs.RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
-    target = resolve_target(parse_ssh_command(settings.ssh))
-
-    pool = SshPool(
-        target,
-        Credentials(
-            password=settings.password.reveal() if settings.password else None,
-            key_passphrase=settings.key_passphrase.reveal() if settings.key_passphrase else None,
-        ),
-        command_size=settings.command_connections,
-        file_size=settings.file_connections,
-        stagger_ms=settings.stagger_ms,
+    route = await asyncio.to_thread(find_route, settings)
+    credentials = Credentials(
+        password=settings.password.reveal() if settings.password else None,
+        key_passphrase=settings.key_passphrase.reveal() if settings.key_passphrase else None,
     )
+    pool = make_carrier(route, credentials, settings, env={**os.environ, **env})
     async with contextlib.AsyncExitStack() as undo:
         undo.push_async_callback(pool.close)
         options = HostOptions(workdir=settings.workdir, shell=settings.shell, login=settings.login)
         host = await Host.connect(pool, options)
         undo.push_async_callback(host.close)
-        session = await open_session(settings, host, target_slug=target.slug)
+        session = await open_session(settings, host, target_slug=route.target.slug)
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:

@@ -12,7 +12,11 @@ import pytest
 
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.model import Command
+from pybridge.transport.carriers import RemoteCarrier
 from pybridge.transport.local_process import LocalCarrier
+from pybridge.transport.openssh.carrier import OpensshCarrier
+from pybridge.transport.openssh.command_line import read_command_line
+from pybridge.transport.openssh.configuration import ask_ssh
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import resolve_target
@@ -28,16 +32,20 @@ def server(request: pytest.FixtureRequest) -> SshServer:
     return request.getfixturevalue(request.param)
 
 
-@pytest.fixture
-async def pool(server: SshServer) -> AsyncIterator[SshPool]:
-    """A pool of connections to it."""
-    pool = SshPool(resolve_target(parse_ssh_command(server.ssh_command)))
+@pytest.fixture(params=["asyncssh", pytest.param("system-ssh", marks=pytest.mark.whole)])
+async def pool(request: pytest.FixtureRequest, server: SshServer) -> AsyncIterator[RemoteCarrier]:
+    """A pool of connections to it, and the one connection of the system's ssh."""
+    pool = (
+        SshPool(resolve_target(parse_ssh_command(server.ssh_command)))
+        if request.param == "asyncssh"
+        else OpensshCarrier(ask_ssh(read_command_line(server.ssh_command)))
+    )
     yield pool
     await pool.close()
 
 
 @pytest.fixture
-async def host(pool: SshPool, tmp_path: Path) -> AsyncIterator[Host]:
+async def host(pool: RemoteCarrier, tmp_path: Path) -> AsyncIterator[Host]:
     """A host whose work folder is `tmp_path`."""
     host = await Host.connect(pool, HostOptions(workdir=str(tmp_path)))
     yield host

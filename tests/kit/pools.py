@@ -11,10 +11,14 @@ from typing import Any
 
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.transport.credentials import Credentials
+from pybridge.transport.openssh.carrier import OpensshCarrier
+from pybridge.transport.openssh.command_line import read_command_line
+from pybridge.transport.openssh.configuration import ask_ssh
 from pybridge.transport.process import ByteProcess, Carrier, ExitStatus, Stream
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import resolve_target
+from tests.kit.counterparts import need
 from tests.kit.sshd import SshServer
 
 
@@ -29,6 +33,20 @@ async def open_pool(
         yield pool
     finally:
         await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def open_system_ssh(
+    text: str, *, password: str | None = None, passphrase: str | None = None, **options: Any
+) -> AsyncIterator[OpensshCarrier]:
+    """The same over the system's ssh. `options` are those of OpensshCarrier."""
+    need("ssh")
+    credentials = Credentials(password=password, key_passphrase=passphrase)
+    carrier = OpensshCarrier(ask_ssh(read_command_line(text)), credentials, **options)
+    try:
+        yield carrier
+    finally:
+        await carrier.close()
 
 
 @dataclass

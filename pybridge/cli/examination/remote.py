@@ -19,10 +19,11 @@ from pybridge.host.facts import Facts
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.model import Command
 from pybridge.settings import Settings
+from pybridge.transport.carriers import RemoteCarrier, Route, find_route, make_carrier
 from pybridge.transport.credentials import Credentials
-from pybridge.transport.ssh_command import parse_ssh_command
-from pybridge.transport.ssh_pool import SshPool
-from pybridge.transport.ssh_target import SshTarget, resolve_target
+from pybridge.transport.openssh.carrier import OpensshCarrier
+from pybridge.transport.openssh.terminal import at_a_terminal
+from pybridge.transport.ssh_target import SshTarget
 
 CONNECTING = ("connect", "host key", "log in")
 LOCKED_KEY = "it is encrypted; set REMOTE_KEY_PASSPHRASE"
@@ -47,14 +48,15 @@ async def examine_remote(env: Mapping[str, str]) -> AsyncIterator[Finding]:
     """
     try:
         settings = Settings.from_environment(env)
-        target = resolve_target(parse_ssh_command(settings.ssh))
+        route = find_route(settings)
+        target = route.target
     except Exception as error:
         yield bad("settings", error)
         for name in (*CONNECTING, "probe", "folder", "programs"):
             yield skipped(name, "not tried")
         return
-    yield good("settings", _describe_target(target, settings))
-    pool = SshPool(target, _credentials(settings), command_size=1, file_size=1)
+    yield good("settings", _describe_target(route, settings))
+    pool = make_carrier(route, _credentials(settings), settings, env=env, terminal=at_a_terminal(), one_connection=True)
     async with contextlib.AsyncExitStack() as closing:
         closing.push_async_callback(pool.close)
         try:
@@ -65,7 +67,7 @@ async def examine_remote(env: Mapping[str, str]) -> AsyncIterator[Finding]:
             for name in ("probe", "folder", "programs"):
                 yield skipped(name, "not tried")
             return
-        for finding in _connected(target):
+        for finding in _connected(target, pool):
             yield finding
         try:
             host = await Host.connect(pool, HostOptions(settings.workdir, settings.shell, settings.login))
@@ -128,16 +130,23 @@ def _unlock(next_step: str) -> str:
     return f"{unlock}\n{next_step}" if "REMOTE_PASSWORD" in next_step else unlock
 
 
-def _connected(target: SshTarget) -> list[Finding]:
+def _connected(target: SshTarget, carrier: RemoteCarrier) -> list[Finding]:
     checked = "verified against known_hosts"
     if target.strict_host_key_checking == "no":
         checked = "accepted as it is: StrictHostKeyChecking is no"
-    return [good("connect", f"{target} answers"), good("host key", checked), good("log in", f"as {target.user}")]
+    answers = f"{target} answers"
+    if isinstance(carrier, OpensshCarrier):
+        answers += f", over the ssh of this machine (REMOTE_TRANSPORT is openssh), on {carrier.whose}"
+        checked = "left to ssh"
+    return [good("connect", answers), good("host key", checked), good("log in", f"as {target.user}")]
 
 
-def _describe_target(target: SshTarget, settings: Settings) -> str:
+def _describe_target(route: Route, settings: Settings) -> str:
+    target = route.target
     through = f", by way of {', '.join(map(str, target.jumps))}" if target.jumps else ""
     folder = f"folder {settings.workdir}"
+    if route.openssh is not None:
+        return f"{target}{through}, {folder}\nlogs in with: whatever {route.openssh.command.program} logs in with"
     keys = [str(path) for path in target.identities if path.exists()]
     proofs = [*(f"key {key}" for key in keys), *(["the agent"] if target.agent_path else [])]
     proofs += ["a password"] if settings.password else []

@@ -16,9 +16,8 @@ from pybridge.cli.examination.finding import Finding
 from pybridge.errors import RemoteError
 from pybridge.locations import log_folder
 from pybridge.logs import LOG_NAME, redact, tail
-from pybridge.settings import VARIABLES
-from pybridge.transport.ssh_command import parse_ssh_command
-from pybridge.transport.ssh_target import resolve_target
+from pybridge.settings import VARIABLES, Settings
+from pybridge.transport.carriers import find_route
 
 LOG_LINES = 40
 _ADDRESS = re.compile(r"(?<![\w.:])(?:\d+(?:\.\d+){3}|[0-9a-f]*:[0-9a-f:]*:[0-9a-f.]*)(?![\w:])", re.IGNORECASE)
@@ -81,7 +80,7 @@ def _names(env: Mapping[str, str]) -> list[tuple[str, str]]:
     except (OSError, KeyError, ImportError):  # a user without a name
         names.append((os.environ.get("USERNAME", ""), "<local user>"))
     try:
-        target = resolve_target(parse_ssh_command(env.get("REMOTE_SSH", "")))
+        target = find_route(Settings.from_environment(env)).target
     except RemoteError:
         return names
     for hop in (target, *target.jumps):

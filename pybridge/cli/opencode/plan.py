@@ -20,8 +20,7 @@ from pybridge.cli.package_files import shim_entry
 from pybridge.errors import ConfigurationError
 from pybridge.logs import register_secret
 from pybridge.settings import Settings
-from pybridge.transport.ssh_command import parse_ssh_command
-from pybridge.transport.ssh_target import resolve_target
+from pybridge.transport.carriers import Route, find_route
 
 _TRUE = ("1", "true")
 
@@ -37,6 +36,7 @@ class Plan:
         changes: variables to set on top of the caller's environment.
         ours: what `changes` adds to OPENCODE_CONFIG_CONTENT, apart from the user's own content.
         target: the remote, as a person would name it.
+        route: how it is reached.
         warnings: what a person should know.
     """
 
@@ -46,6 +46,7 @@ class Plan:
     changes: Mapping[str, str]
     ours: Mapping[str, object]
     target: str
+    route: Route
     warnings: tuple[str, ...]
 
 
@@ -78,8 +79,8 @@ def make_plan(env: Mapping[str, str], arguments: Sequence[str]) -> Plan:
     for secret in values.secrets():
         register_secret(secret)
     require_workdir(env)
-    command = parse_ssh_command(values.ssh)
-    target = resolve_target(command)
+    route = find_route(values)
+    target = route.target
     program = find_opencode(env)
     shim = shim_entry().as_uri()
     anchor = prepare_anchor(target.slug, values.workdir)
@@ -92,7 +93,7 @@ def make_plan(env: Mapping[str, str], arguments: Sequence[str]) -> Plan:
     if open_terminals := close_terminals(anchor, shell):
         warnings.append(open_terminals)
     own = own_permissions(program, anchor, env)
-    badge, no_badge = badge_environment(env, command, values.workdir, anchor.name)
+    badge, no_badge = badge_environment(env, route.command, values.workdir, anchor.name)
     if no_badge:
         warnings.append(no_badge)
     changes = {
@@ -105,4 +106,5 @@ def make_plan(env: Mapping[str, str], arguments: Sequence[str]) -> Plan:
         **badge,
     }
     ours = settings(own, plugin=shim, shell=shell)
-    return Plan(program, tuple(arguments), anchor, changes, ours, f"{target}, {values.workdir}", tuple(warnings))
+    name = f"{target}, {values.workdir}"
+    return Plan(program, tuple(arguments), anchor, changes, ours, name, route, tuple(warnings))

@@ -1,0 +1,77 @@
+"""Which carrier reaches a remote (REMOTE_TRANSPORT), and what is known of it before anything is connected."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pybridge.settings import Settings
+from pybridge.transport.credentials import Credentials
+from pybridge.transport.openssh.carrier import OpensshCarrier
+from pybridge.transport.openssh.command_line import read_command_line
+from pybridge.transport.openssh.configuration import Openssh, ask_ssh, typed_command
+from pybridge.transport.ssh_command import SshCommand, parse_ssh_command
+from pybridge.transport.ssh_pool import SshPool
+from pybridge.transport.ssh_target import SshTarget, resolve_target
+
+CONTROL_PATH = "PYBRIDGE_CONTROL_PATH"
+"""Names the control socket of a connection that `pybridge launch` has opened in the terminal."""
+
+RemoteCarrier = SshPool | OpensshCarrier
+
+
+@dataclass(frozen=True)
+class Route:
+    """What REMOTE_SSH means.
+
+    Args:
+        command: host, user and port as typed, among others.
+        target: where it leads.
+        openssh: the system's ssh, if that is to be used.
+    """
+
+    command: SshCommand
+    target: SshTarget
+    openssh: Openssh | None
+
+
+def find_route(settings: Settings) -> Route:
+    """Read REMOTE_SSH and the ssh configuration. Blocks for some milliseconds; nothing is connected to.
+
+    Raises:
+        ConfigurationError: and CommandLineError: they cannot be read, or there is no ssh that can be used.
+    """
+    if settings.transport == "openssh":
+        openssh = ask_ssh(read_command_line(settings.ssh))
+        return Route(typed_command(openssh.command), openssh.target, openssh)
+    command = parse_ssh_command(settings.ssh)
+    return Route(command, resolve_target(command), None)
+
+
+def make_carrier(
+    route: Route,
+    credentials: Credentials,
+    settings: Settings,
+    *,
+    env: Mapping[str, str] = os.environ,
+    terminal: bool = False,
+    one_connection: bool = False,
+) -> RemoteCarrier:
+    """The carrier for a route; nothing is connected yet.
+
+    Args:
+        env: where CONTROL_PATH is looked for.
+        terminal: whether the system's ssh may ask at the terminal.
+        one_connection: as few connections as can be.
+    """
+    if route.openssh is not None:
+        handed_over = env.get(CONTROL_PATH) or None
+        return OpensshCarrier(route.openssh, credentials, handed_over=handed_over, terminal=terminal)
+    return SshPool(
+        route.target,
+        credentials,
+        command_size=1 if one_connection else settings.command_connections,
+        file_size=1 if one_connection else settings.file_connections,
+        stagger_ms=settings.stagger_ms,
+    )

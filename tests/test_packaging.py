@@ -8,11 +8,14 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.cli.conftest import Command
 from tests.kit.counterparts import missing, need
@@ -116,3 +119,15 @@ def test_an_upgrade_over_the_previous_commit(wheel: Path, installed: Command, tm
     assert installed("version").returncode == 0
     assert installed("uninstall").returncode == 0
     assert installed.files() == set()
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("name", ["asyncssh", "cryptography"])
+def test_the_libraries_beneath_ssh_have_a_tested_upper_bound(name: str) -> None:
+    """Old servers need finite-field DH and more that cryptography has announced the end of, and asyncssh's inside."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [required] = [each for each in map(Requirement, project["dependencies"]) if each.name == name]
+    installed = version(name)
+    assert installed in required.specifier
+    next_major = f"{int(installed.partition('.')[0]) + 1}.0"
+    assert next_major not in required.specifier

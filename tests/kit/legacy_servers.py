@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kit.sshd import SshServer, make_key, start_openssh
+from tests.kit.counterparts import need
+from tests.kit.sshd import SshServer, call, make_key, start_dropbear, start_openssh
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,23 @@ def start_legacy(
     if configuration.host_key not in ("ed25519", "rsa", "ecdsa"):
         lines.append(f"HostKey {folder / f'host_{configuration.host_key}'}")
     return start_openssh(folder, lines, home=home)
+
+
+def start_dss_dropbear(folder: Path) -> SshServer:
+    """Start dropbear with a DSA host key only, as on boxes set up long ago.
+
+    dropbear 2022.83 offers RSA all the same, and ends where a client prefers that: so it takes
+    `-oHostKeyAlgorithms=ssh-dss`, without the `+`, to reach it, by OpenSSH and by us.
+
+    Args:
+        folder: an empty folder for its files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    key = folder / "dropbear_dss"
+    call(need("dropbearkey"), "-t", "dss", "-f", str(key))
+    shown = call(need("dropbearkey"), "-y", "-f", str(key)).splitlines()
+    (folder / "host_dss.pub").write_text(next(line for line in shown if line.startswith("ssh-dss ")) + "\n")
+    return start_dropbear(folder, ["-r", str(key)], host_keys=())
 
 
 def legacy_command(server: SshServer, configuration: LegacyConfiguration = SSH_5_3, *extra: str) -> str:

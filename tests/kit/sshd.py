@@ -135,6 +135,7 @@ def start_dropbear(
     home: Path | None = None,
     shell: str | None = None,
     replaced: Mapping[str, Path] | None = None,
+    host_keys: Sequence[str] = ("ed25519", "rsa"),
 ) -> SshServer:
     """Start dropbear. It reads authorized_keys in the home folder only, so it gets one of its own (root).
 
@@ -145,12 +146,13 @@ def start_dropbear(
         home: the remote user's home folder; one in `folder` if not given.
         shell: the remote user's login shell, one that /etc/shells names; the real one's if not given.
         replaced: as for `start_openssh`.
+        host_keys: types of host keys to make; `options` may name further ones, with their host_TYPE.pub in `folder`.
     """
     program, convert = need("dropbear"), need("dropbearconvert")
     need_root("give dropbear a home folder of its own")
-    _make_keys(folder, ["ed25519", "rsa"])
+    _make_keys(folder, host_keys)
     words = [program, "-F", "-E", "-P", str(folder / "pid"), *options]
-    for kind in ("ed25519", "rsa"):
+    for kind in host_keys:
         native = folder / f"dropbear_{kind}"
         subprocess.run(
             [convert, "openssh", "dropbear", str(folder / f"host_{kind}"), str(native)], check=True, capture_output=True

@@ -75,6 +75,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("REMOTE_PASSWORD", "", "Password for the SSH login.", secret=True),
     Variable("REMOTE_SUDO_PASSWORD", "", "Password given to `sudo` on the remote.", secret=True),
     Variable("REMOTE_KEY_PASSPHRASE", "", "Passphrase of an encrypted private key.", secret=True),
+    Variable("REMOTE_PASSWORD_COMMAND", "", "Local command whose first line of output is the SSH password."),
     Variable(
         "REMOTE_TRANSPORT",
         "asyncssh",
@@ -115,6 +116,7 @@ class Settings:
         ssh: REMOTE_SSH as written.
         workdir: REMOTE_WORKDIR as written, "~" when absent: resolved on the remote.
         password, sudo_password, key_passphrase: secrets, None when absent or empty.
+        password_command: local shell line that prints the password, None when absent.
         transport: one of TRANSPORTS.
         command_connections, file_connections: upper bounds of the pool.
         stagger_ms: milliseconds between two handshakes.
@@ -131,6 +133,7 @@ class Settings:
     password: Secret | None = None
     sudo_password: Secret | None = None
     key_passphrase: Secret | None = None
+    password_command: str | None = None
     transport: str = "asyncssh"
     command_connections: int = 3
     file_connections: int = 2
@@ -170,6 +173,7 @@ class Settings:
             password=secret("REMOTE_PASSWORD"),
             sudo_password=secret("REMOTE_SUDO_PASSWORD"),
             key_passphrase=secret("REMOTE_KEY_PASSPHRASE"),
+            password_command=env.get("REMOTE_PASSWORD_COMMAND", "").strip() or None,
             transport=_transport(env),
             command_connections=_integer(env, "REMOTE_POOL_COMMAND_SIZE", 3, 1, 64),
             file_connections=_integer(env, "REMOTE_POOL_FILE_SIZE", 2, 1, 64),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pybridge.cli import clean, demo, doctor, install, launch, sidecar, trust, uninstall, version
+from pybridge.cli import clean, demo, doctor, install, launch, password, sidecar, trust, uninstall, version
 from pybridge.cli.own_options import OwnOptionsThenArguments
 from pybridge.cli.trust import OwnOptionsAmongSshWords
 
@@ -32,6 +32,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     options_metavar="[--fingerprint SHA256:...] HOST",
 )(trust.trust)
+app.add_typer(password.app)
 app.command()(demo.demo)
 app.command()(clean.clean)
 app.command()(sidecar.sidecar)

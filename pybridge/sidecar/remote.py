@@ -113,10 +113,7 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
     for handler in logging.getLogger().handlers:  # what OpenCode's user sees of standard error
         handler.setFormatter(logs.RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
     route = await asyncio.to_thread(find_route, settings)
-    credentials = Credentials(
-        password=settings.password.reveal() if settings.password else None,
-        key_passphrase=settings.key_passphrase.reveal() if settings.key_passphrase else None,
-    )
+    credentials = Credentials.of(settings)
     pool = make_carrier(route, credentials, settings, env={**os.environ, **env})
     async with contextlib.AsyncExitStack() as undo:
         undo.push_async_callback(pool.close)

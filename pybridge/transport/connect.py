@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +19,24 @@ from pybridge.transport.algorithm_errors import describe_old_signatures
 from pybridge.transport.algorithms import Algorithms
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.credentials import Credentials
+from pybridge.transport.denial import describe_denial
 from pybridge.transport.handshake_errors import describe_failure
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.identities import Identities, IdentityLoader
+from pybridge.transport.key_files import KeyOpener
+from pybridge.transport.login import Login
 from pybridge.transport.proxy_command import ProxyCommand
+from pybridge.transport.secret_sources import ANSWER_SECONDS, SecretSources
 from pybridge.transport.ssh_client import Client, HostKeyShown
 from pybridge.transport.ssh_target import SshTarget
 from pybridge.transport.tcp import open_tcp
 
+PATIENCE_SECONDS = ANSWER_SECONDS + 10
+"""How long an attempt to connect may wait for a person in all: longer than the question itself."""
+
 
 class Connector:
-    """Makes connections to one target. Keeps what is slow to learn (decrypted keys) and a refusal of credentials.
+    """Makes connections to one target. Keeps what it had to ask for (passwords, opened keys) and a refusal of them.
 
     Args:
         target: where to.
@@ -37,10 +45,10 @@ class Connector:
 
     def __init__(self, target: SshTarget, credentials: Credentials) -> None:
         self.target = target
-        self._hops = [(hop, Credentials(key_passphrase=credentials.key_passphrase)) for hop in target.jumps]
-        self._hops.append((target, credentials))
-        self._loaders = [IdentityLoader(hop, secrets) for hop, secrets in self._hops]
-        self._denied: AuthenticationError | None = None
+        self._sources = SecretSources(credentials)
+        self._opener = KeyOpener(self._sources)
+        self._identities = [(hop, IdentityLoader(hop, self._opener)) for hop in (*target.jumps, target)]
+        self._denied: RemoteError | None = None
 
     async def open(self) -> asyncssh.SSHClientConnection:
         """Connect and authenticate. Closing the connection closes its jump hosts' too.
@@ -54,13 +62,22 @@ class Connector:
             raise self._denied
         progress = _Progress()
         try:
-            async with asyncio.timeout(self.target.time_limit):
+            async with asyncio.timeout(self.target.time_limit) as progress.limit:
                 return await self._open_route(progress)
         except TimeoutError as error:
-            raise self._timed_out(progress) from error
-        except AuthenticationError as error:
-            self._denied = error
+            late = self._timed_out(progress)
+            if isinstance(late, AuthenticationError):
+                self._denied = late
+            raise late from error
+        except RemoteError as error:
+            if isinstance(error, AuthenticationError) or self._sources.failure is not None:
+                self._denied = error
             raise
+
+    async def close(self) -> None:
+        """Give up what a person is still being asked."""
+        await self._opener.close()
+        await self._sources.close()
 
     async def look_at_host_key(self) -> HostKeyVerifier:
         """Let the target show its host key, and leave before it asks who we are. Its jump hosts are logged in to.
@@ -73,14 +90,15 @@ class Connector:
         """
         progress = _Progress()
         try:
-            async with asyncio.timeout(self.target.time_limit):
+            async with asyncio.timeout(self.target.time_limit) as progress.limit:
                 connection = await self._open_jumps(progress)
                 try:
                     verifier = await _prepare_verifier(self.target, connection, only_looks=True)
                     progress.stage = f"connecting to {self.target}"
                     hop = replace(self.target, authentication_methods=())
+                    login = Login(hop, self._sources, Identities(), is_jump_host=False, patience=progress.patiently)
                     with contextlib.suppress(HostKeyShown):
-                        await _open_hop(hop, Credentials(), None, connection, progress, verifier)
+                        await _open_hop(hop, login, connection, progress, verifier)
                     return verifier
                 finally:
                     if connection is not None:
@@ -88,18 +106,19 @@ class Connector:
         except TimeoutError as error:
             raise self._timed_out(progress) from error
 
-    def _timed_out(self, progress: _Progress) -> ConnectTimeoutError:
+    def _timed_out(self, progress: _Progress) -> RemoteError:
+        late = f"did not answer within {self.target.connect_timeout:g} s"
+        if progress.login is not None and progress.login.password is not None:
+            return describe_denial(progress.login.server, progress.login, how=f", or the server {late}")
         return ConnectTimeoutError(
-            f"{self.target} did not answer within {self.target.connect_timeout:g} s, while {progress.stage}.",
+            f"{self.target} {late}, while {progress.stage}.",
             next_step="Check host, port, VPN and firewall; -o ConnectTimeout=SECONDS in REMOTE_SSH waits longer.",
         )
 
     async def _open_route(self, progress: _Progress) -> asyncssh.SSHClientConnection:
         connection = await self._open_jumps(progress)
         try:
-            progress.stage = f"connecting to {self.target}"
-            verifier = await _prepare_verifier(self.target, connection)
-            return await _open_hop(*self._hops[-1], self._loaders[-1], connection, progress, verifier)
+            return await self._open_next(*self._identities[-1], connection, progress)
         except BaseException:
             if connection is not None:
                 connection.abort()
@@ -108,21 +127,66 @@ class Connector:
     async def _open_jumps(self, progress: _Progress) -> asyncssh.SSHClientConnection | None:
         connection: asyncssh.SSHClientConnection | None = None
         try:
-            for (hop, credentials), loader in zip(self._hops[:-1], self._loaders[:-1], strict=True):
-                progress.stage = f"connecting to {hop}"
-                verifier = await _prepare_verifier(hop, connection)
-                connection = await _open_hop(hop, credentials, loader, connection, progress, verifier)
+            for hop, loader in self._identities[:-1]:
+                connection = await self._open_next(hop, loader, connection, progress)
         except BaseException:
             if connection is not None:
                 connection.abort()
             raise
         return connection
 
+    async def _open_next(
+        self,
+        hop: SshTarget,
+        loader: IdentityLoader,
+        previous: asyncssh.SSHClientConnection | None,
+        progress: _Progress,
+    ) -> asyncssh.SSHClientConnection:
+        progress.stage = f"connecting to {hop}"
+        verifier = await _prepare_verifier(hop, previous)
+        login = Login(
+            hop,
+            self._sources,
+            await loader.load(progress.patiently),
+            is_jump_host=hop is not self.target,
+            patience=progress.patiently,
+        )
+        progress.login = login
+        try:
+            connection = await _open_hop(hop, login, previous, progress, verifier)
+        finally:
+            login.identities.close()
+        progress.login = None
+        return connection
+
 
 class _Progress:
-    """What is being waited for, in words for a timeout."""
+    """What is being waited for, in words for a timeout, and until when."""
 
-    stage = "connecting"
+    def __init__(self) -> None:
+        self.stage = "connecting"
+        self.limit: asyncio.Timeout | None = None
+        self.login: Login | None = None
+
+    @contextlib.asynccontextmanager
+    async def patiently(self, stage: str) -> AsyncIterator[None]:
+        """A block that may wait for a person, which is not the server's time; it has a limit of its own."""
+        limit, before = self.limit, self.stage
+        when = limit.when() if limit is not None and not limit.expired() else None
+        if limit is None or when is None:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        limit.reschedule(started + PATIENCE_SECONDS)
+        self.stage = stage
+        try:
+            yield
+        finally:
+            if not limit.expired():
+                self.stage = before
+                with contextlib.suppress(RuntimeError):  # the connection was given up meanwhile
+                    limit.reschedule(when + loop.time() - started)
 
 
 async def _prepare_verifier(
@@ -134,8 +198,7 @@ async def _prepare_verifier(
 
 async def _open_hop(
     hop: SshTarget,
-    credentials: Credentials,
-    loader: IdentityLoader | None,
+    login: Login,
     previous: asyncssh.SSHClientConnection | None,
     progress: _Progress,
     verifier: HostKeyVerifier,
@@ -152,11 +215,10 @@ async def _open_hop(
         macs=hop.macs,
         signatures=hop.public_key_algorithms,
     )
-    identities = await loader.load() if loader is not None else Identities()
-    client = Client(credentials, verifier)
+    client = Client(login, verifier)
     proxy: ProxyCommand | None = None
     try:
-        options = _options(hop, verifier, algorithms, identities)
+        options = _options(hop, verifier, algorithms)
         if previous is not None:
             options["tunnel"] = previous
         elif hop.proxy_command is not None:
@@ -180,7 +242,7 @@ async def _open_hop(
             next_step="Check the host and port as seen from the jump host, and that it allows forwarding.",
         ) from error
     except (asyncssh.Error, OSError) as error:
-        remarks = [*identities.remarks, *describe_old_signatures(client.connection, algorithms, identities)]
+        remarks = describe_old_signatures(client.connection, algorithms, login.identities)
         failure = describe_failure(hop, client, verifier, algorithms, remarks, error)
         if proxy is not None and not client.authenticating:
             failure = type(failure)(f"{failure.message}{await proxy.last_words()}", next_step=failure.next_step)
@@ -188,7 +250,6 @@ async def _open_hop(
     except ValueError as error:
         raise ConfigurationError(f"The ssh options for {hop} cannot be used: {error}.") from error
     finally:
-        identities.close()
         if proxy is not None and not client.authenticated:
             proxy.close()
 
@@ -204,9 +265,7 @@ async def _handshake(hop: SshTarget, client: Client, options: dict[str, Any]) ->
         raise
 
 
-def _options(
-    hop: SshTarget, verifier: HostKeyVerifier, algorithms: Algorithms, identities: Identities
-) -> dict[str, Any]:
+def _options(hop: SshTarget, verifier: HostKeyVerifier, algorithms: Algorithms) -> dict[str, Any]:
     """asyncssh's options. Its own reading of configuration files and of the agent is switched off."""
     options: dict[str, Any] = {
         "config": None,
@@ -220,7 +279,7 @@ def _options(
         "signature_algs": list(algorithms.signatures),
         "compression_algs": ["zlib@openssh.com", "none"] if hop.compression else ["none", "zlib@openssh.com"],
         "x509_trusted_certs": None,
-        "client_keys": identities.pairs or None,
+        "client_keys": None,
         "agent_path": None,
         "preferred_auth": list(hop.authentication_methods),
         "host_based_auth": False,

@@ -1,30 +1,55 @@
-"""Loads the key pairs to offer for public key authentication: agent and identity files, in OpenSSH's order."""
+"""The key pairs to offer for public key authentication, in OpenSSH's order: certificates, agent, identity files."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pybridge.transport.asyncssh_quietly import asyncssh
-from pybridge.transport.credentials import Credentials
+from pybridge.transport.asyncssh_quietly import asyncssh, public_key
+from pybridge.transport.key_files import FileKeyPair, KeyFile, KeyOpener, KeyUnusableError, read_key_file
 from pybridge.transport.ssh_target import SshTarget
 
-_WRONG_PASSPHRASE = ("Incorrect passphrase", "Unable to decrypt key", "Invalid PKCS#8 encrypted key data")
-"""What asyncssh says where a wrong passphrase shows: OpenSSH, padded, and PKCS#8 keys."""
+_AGENT_SECONDS = 10.0
+
+Patience = Callable[[str], contextlib.AbstractAsyncContextManager[None]]
+"""Given what is waited for, a block in which the time for connecting stands still: a person may be asked."""
+
+Offer = Callable[[], Awaitable[asyncssh.SSHKeyPair]]
 
 
 @dataclass
 class Identities:
-    """Key pairs in the order to offer them, and remarks on those that could not be used.
+    """Key pairs for one connection. `pairs` are those offered so far, `remarks` on those that could not be used.
 
     `agent` must stay open until authentication is done.
     """
 
+    offers: list[Offer] = field(default_factory=list)
     pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     agent: asyncssh.SSHAgentClient | None = None
+
+    async def next(self) -> asyncssh.SSHKeyPair | None:
+        """The next key pair to offer, None after the last. A passphrase is asked for only if it cannot be offered
+        without."""
+        while self.offers:
+            try:
+                pair = await self.offers.pop(0)()
+            except KeyUnusableError as error:
+                self.remark(str(error))
+                continue
+            self.pairs.append(pair)
+            return pair
+        return None
+
+    def remark(self, text: str) -> None:
+        """Note what is wrong with an identity, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def close(self) -> None:
         """Let go of the agent."""
@@ -34,99 +59,194 @@ class Identities:
 
 
 class IdentityLoader:
-    """Reads a target's identity files once (a passphrase is slow to check), and asks the agent each time."""
+    """Reads a target's identity files once, and asks the agent for each connection.
 
-    def __init__(self, target: SshTarget, credentials: Credentials) -> None:
+    Args:
+        target: whose identities.
+        opener: of encrypted files, shared by all that may name the same file.
+    """
+
+    def __init__(self, target: SshTarget, opener: KeyOpener) -> None:
         self._target = target
-        self._credentials = credentials
+        self._opener = opener
         self._files: _Files | None = None
 
-    async def load(self) -> Identities:
-        """The key pairs for one connection: agent keys that are also named, other agent keys, then files."""
+    async def load(self, patience: Patience) -> Identities:
+        """The key pairs for one connection.
+
+        Args:
+            patience: entered while the agent or a person is asked for a signature.
+        """
         if self._files is None:
-            self._files = await asyncio.to_thread(_read_files, self._target, self._credentials)
+            self._files = await asyncio.to_thread(_read_files, self._target)
         found = Identities(remarks=list(self._files.remarks))
-        agent_pairs = await self._ask_agent(found)
-        named = self._files.public_data
-        first = [pair for pair in agent_pairs if pair.public_data in named]
-        others = [pair for pair in agent_pairs if pair.public_data not in named]
-        held = {pair.public_data for pair in agent_pairs}
-        found.pairs = first + ([] if self._target.identities_only else others)
-        found.pairs += [pair for pair in self._files.pairs if pair.public_data not in held]
+        in_agent = await self._ask_agent(found, patience)
+        _Ordering(self._target, self._files, in_agent, self._opener, patience, found).fill()
         return found
 
-    async def _ask_agent(self, found: Identities) -> list[asyncssh.SSHKeyPair]:
+    async def _ask_agent(self, found: Identities, patience: Patience) -> list[asyncssh.SSHKeyPair]:
         if not self._target.agent_path:
             return []
         try:
             found.agent = asyncssh.SSHAgentClient(self._target.agent_path)
-            await found.agent.connect()
-            return list(await found.agent.get_keys())
-        except (OSError, ValueError, asyncssh.Error):
+            async with asyncio.timeout(_AGENT_SECONDS):
+                await found.agent.connect()
+                pairs = list(await found.agent.get_keys())
+        except TimeoutError:
             found.close()
+            found.remark(f"the agent at {self._target.agent_path} does not answer")
             return []
+        except (OSError, ValueError, asyncssh.Error):
+            found.close()  # As ssh does: what is not there is passed over.
+            return []
+        return [_patient(pair, patience) for pair in pairs]
 
 
 @dataclass
 class _Files:
-    """What the identity files hold. `public_data` also has the keys whose private half only the agent has."""
+    """What the identity and certificate files hold. `public_data` also has keys whose private half only the agent has.
 
-    keys: list[asyncssh.SSHKey] = field(default_factory=list)
-    certificates: list[asyncssh.SSHCertificate] = field(default_factory=list)
+    `listed` are the certificates named by CertificateFile, `beside` those found beside an identity file.
+    """
+
+    keys: list[KeyFile] = field(default_factory=list)
+    listed: list[asyncssh.SSHCertificate] = field(default_factory=list)
+    beside: list[asyncssh.SSHCertificate] = field(default_factory=list)
     public_data: set[bytes] = field(default_factory=set)
     remarks: list[str] = field(default_factory=list)
-    pairs: list[asyncssh.SSHKeyPair] = field(default_factory=list)
 
 
-def _read_files(target: SshTarget, credentials: Credentials) -> _Files:
+@dataclass
+class _Ordering:
+    """Puts the key pairs of one connection in order; as ssh does it, see pubkey_prepare there.
+
+    First the certificates that are named, then the agent's keys that are named, its others, and the files.
+    """
+
+    target: SshTarget
+    files: _Files
+    in_agent: list[asyncssh.SSHKeyPair]
+    opener: KeyOpener
+    patience: Patience
+    found: Identities
+
+    def fill(self) -> None:
+        """Fill in the offers."""
+        for certificate in self.files.listed:
+            self._offer_certificate(certificate, needed=True)
+        named = self.files.public_data
+        for pair in [pair for pair in self.in_agent if pair.public_data in named]:
+            self._offer(pair)
+        for pair in [pair for pair in self.in_agent if pair.public_data not in named]:
+            if not self.target.identities_only:
+                self._offer(pair)
+        held = {pair.public_data for pair in self.in_agent}
+        for file in self.files.keys:
+            if file.public is None:
+                self.found.offers.append(self._opened_first(file))
+            elif file.public.public_data not in held:
+                self._offer(FileKeyPair(file.public, self._opening(file)))
+        for certificate in self.files.beside:
+            if certificate.public_data not in held:
+                self._offer_certificate(certificate, needed=False)
+
+    def _offer(self, pair: asyncssh.SSHKeyPair) -> None:
+        async def offer() -> asyncssh.SSHKeyPair:
+            return pair
+
+        self.found.offers.append(offer)
+
+    def _offer_certificate(self, certificate: asyncssh.SSHCertificate, *, needed: bool) -> None:
+        public = certificate.key.public_data
+        for pair in self.in_agent:
+            if pair.public_data == public:
+                certified = copy.copy(pair)
+                certified.set_certificate(certificate)
+                self._offer(_patient(certified, self.patience))
+                return
+        for file in self.files.keys:
+            if file.public is not None and file.public.public_data == public:
+                self._offer(FileKeyPair(file.public, self._opening(file), certificate))
+                return
+        if needed:
+            name = certificate.get_comment() or "without a name"
+            self.found.remark(f"the certificate {name}: neither the agent nor an identity file has its private key")
+
+    def _opening(self, file: KeyFile) -> Callable[[], Awaitable[asyncssh.SSHKey]]:
+        async def open_key() -> asyncssh.SSHKey:
+            try:
+                async with self.patience(f"waiting for the passphrase of {file.path}"):
+                    return await self.opener.open(file)
+            except KeyUnusableError as error:
+                self.found.remark(str(error))
+                raise
+
+        return open_key
+
+    def _opened_first(self, file: KeyFile) -> Offer:
+        """An encrypted file in an old format, with no public half beside it: nothing shows before it is open."""
+
+        async def offer() -> asyncssh.SSHKeyPair:
+            key = await self._opening(file)()
+            return FileKeyPair(key.convert_to_public(), self._opening(file))
+
+        return offer
+
+
+def _patient(pair: asyncssh.SSHKeyPair, patience: Patience) -> asyncssh.SSHKeyPair:
+    """The agent's key pair; it may ask a person before it signs."""
+    ask_agent = type(pair).sign_async  # type: ignore[attr-defined]
+
+    async def sign(data: bytes) -> bytes:
+        async with patience("waiting for the agent to sign"):
+            return await ask_agent(pair, data)
+
+    pair.__dict__["sign_async"] = sign
+    return pair
+
+
+def _read_files(target: SshTarget) -> _Files:
     files = _Files()
+    for path in target.named_identities:
+        if not path.exists() and not path.with_name(path.name + ".pub").exists():
+            files.remarks.append(f"{path}: there is no such file")
     for path in target.identities:
-        public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
-        with contextlib.suppress(OSError, ValueError):  # Not every private key has its public half beside it.
-            files.public_data.add(asyncssh.read_public_key(public).public_data)
-        if path.suffix != ".pub" and path.exists():
-            _read_private_file(path, credentials, files)
+        if path.suffix == ".pub" or not path.exists():
+            public = path if path.suffix == ".pub" else path.with_name(path.name + ".pub")
+            with contextlib.suppress(OSError, ValueError):
+                files.public_data.add(asyncssh.read_public_key(public).public_data)
+            continue
+        try:
+            file = read_key_file(path)
+        except KeyUnusableError as error:
+            files.remarks.append(str(error))
+            with contextlib.suppress(OSError, ValueError):  # The agent may have it.
+                files.public_data.add(asyncssh.read_public_key(path.with_name(path.name + ".pub")).public_data)
+            continue
+        files.keys.append(file)
+        if file.public is not None:
+            files.public_data.add(file.public.public_data)
     for path in target.certificates:
-        _read_certificate(path, files)
-    files.pairs = list(asyncssh.load_keypairs(files.keys, certlist=files.certificates)) if files.keys else []
+        _read_certificate(path, files, files.listed)
+    if not target.certificates:
+        for path in target.identities:
+            beside = path.with_name(path.name.removesuffix(".pub") + "-cert.pub")
+            if beside.exists():
+                _read_certificate(beside, files, files.beside)
     return files
 
 
-def _read_private_file(path: Path, credentials: Credentials, files: _Files) -> None:
+def _read_certificate(path: Path, files: _Files, into: list[asyncssh.SSHCertificate]) -> None:
+    """Add a user's certificate, or a remark on why it would be refused."""
     try:
-        key = _read_private_key(path, credentials.key_passphrase)
-    except asyncssh.KeyEncryptionError as error:
-        if str(error) in _WRONG_PASSPHRASE:
-            files.remarks.append(f"{path}: REMOTE_KEY_PASSPHRASE does not open it")
-        else:
-            files.remarks.append(f"{path}: it cannot be decrypted here ({error}); load it into ssh-agent")
-    except asyncssh.KeyImportError as error:
-        if "passphrase" in str(error).lower():
-            files.remarks.append(f"{path}: it is encrypted; set REMOTE_KEY_PASSPHRASE or load it into ssh-agent")
-        else:
-            files.remarks.append(f"{path}: {error}")
-    except (OSError, ValueError) as error:
-        files.remarks.append(f"{path}: {error}")
+        certificate = asyncssh.read_certificate(path)
+        validate = getattr(certificate, "validate", None)  # X.509 certificates are chains, and left to the server.
+        if validate is not None:
+            validate(public_key.CERT_TYPE_USER, None)
+    except OSError as error:
+        files.remarks.append(f"{path}: {error.strerror or error}")
+    except ValueError as error:
+        files.remarks.append(f"{path}: {str(error)[:1].lower()}{str(error)[1:]}")
     else:
-        files.keys.append(key)
-        files.public_data.add(key.public_data)
-        certificate = path.with_name(path.name + "-cert.pub")
-        if certificate.exists():
-            _read_certificate(certificate, files)
-
-
-def _read_private_key(path: Path, passphrase: str | None) -> asyncssh.SSHKey:
-    """Read a key file; a passphrase is only used where one is needed."""
-    try:
-        return asyncssh.read_private_key(path)
-    except asyncssh.KeyImportError as error:
-        if passphrase is None or "passphrase" not in str(error).lower():
-            raise
-    return asyncssh.read_private_key(path, passphrase)
-
-
-def _read_certificate(path: Path, files: _Files) -> None:
-    try:
-        files.certificates.append(asyncssh.read_certificate(path))
-    except (OSError, ValueError) as error:
-        files.remarks.append(f"{path}: {error}")
+        into.append(certificate)
+        files.public_data.add(certificate.public_data)

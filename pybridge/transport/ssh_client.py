@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
-from pybridge.transport.credentials import Credentials
 from pybridge.transport.host_keys import HostKeyVerifier
-
-_ONE_TIME = ("one-time", "one time", "otp", "verification", "token", "code", "duo", "authenticator")
+from pybridge.transport.login import Login
 
 
 class HostKeyShown(asyncssh.DisconnectError):
@@ -19,20 +17,15 @@ class HostKeyShown(asyncssh.DisconnectError):
 
 
 class Client(asyncssh.SSHClient):
-    """The client's side of one handshake. A password is given out at most once: accounts lock (law of the pool).
+    """The client's side of one handshake. What it says to prove who the user is, `login` knows.
 
-    After the attempt, `methods` are the authentication methods the server offered, `password_sent` whether it has seen
-    the password, and `authenticated` whether it let us in.
+    After the attempt, `authenticated` is whether the server let us in.
     """
 
-    def __init__(self, credentials: Credentials, verifier: HostKeyVerifier) -> None:
-        self._credentials = credentials
+    def __init__(self, login: Login, verifier: HostKeyVerifier) -> None:
         self._verifier = verifier
-        self._asked_interactive = False
+        self.login = login
         self.connection: asyncssh.SSHClientConnection | None = None
-        self.methods: list[str] = []
-        self.prompts: list[str] = []
-        self.password_sent = False
         self.authenticating = False
         self.authenticated = False
 
@@ -53,46 +46,30 @@ class Client(asyncssh.SSHClient):
     def auth_completed(self) -> None:
         self.authenticated = True
 
-    def public_key_auth_requested(self) -> None:
+    async def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:  # type: ignore[override]
         self._note_methods()
+        pair = await self.login.next_key()
+        return None if pair is None else [pair]
 
-    def password_auth_requested(self) -> str | None:
+    async def password_auth_requested(self) -> str | None:
         self._note_methods()
-        return self._take_password()
+        return await self.login.answer_password()
 
     def password_change_requested(self, prompt: str, lang: str) -> tuple[str, str]:
-        self.prompts.append("the password has expired and must be changed")
+        self.login.prompts.append("the password has expired and must be changed")
         raise asyncssh.PermissionDenied("Password change required")
 
     def kbdint_auth_requested(self) -> str | None:
         self._note_methods()
-        if self._asked_interactive or self.password_sent or not self._may_send_password():
-            return None
-        self._asked_interactive = True
-        return ""
+        return "" if self.login.start_interactive() else None
 
-    def kbdint_challenge_received(
+    async def kbdint_challenge_received(  # type: ignore[override]
         self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
     ) -> list[str] | None:
-        if not prompts:
-            return []  # A message only.
-        self.prompts += [text.strip() for text, _ in prompts]
-        text, echo = prompts[0]
-        if len(prompts) > 1 or echo or any(word in text.lower() for word in _ONE_TIME):
-            return None
-        password = self._take_password()
-        return None if password is None else [password]
-
-    def _may_send_password(self) -> bool:
-        # A host whose key changed is never shown a password, whatever StrictHostKeyChecking says.
-        return self._credentials.password is not None and not self._verifier.changed_but_allowed
-
-    def _take_password(self) -> str | None:
-        if self.password_sent or not self._may_send_password():
-            return None
-        self.password_sent = True
-        return self._credentials.password
+        return await self.login.answer_prompts(prompts)
 
     def _note_methods(self) -> None:
+        # A host whose key changed is never shown a password, whatever StrictHostKeyChecking says.
+        self.login.may_send_password = not self._verifier.changed_but_allowed
         if self.connection is not None:
-            self.methods += [m for m in self.connection.get_server_auth_methods() if m not in self.methods]
+            self.login.note_methods(self.connection.get_server_auth_methods())

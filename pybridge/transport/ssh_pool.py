@@ -176,6 +176,7 @@ class SshPool:
     async def close(self) -> None:
         """Close every process and connection."""
         await asyncio.gather(*(group.close() for group in self._groups.values()))
+        await self._connector.close()
 
     async def _acquire(self, role: Role, *, reconnect: bool = True) -> tuple[ConnectionGroup, Reservation]:
         group, commands = self._groups[role], self._groups["command"]

@@ -82,6 +82,8 @@ def test_a_shell_that_is_missing_or_none(
 
 def test_an_encrypted_key_without_its_passphrase(doctor: Command, openssh: SshServer, tmp_path: Path) -> None:
     key = make_key(tmp_path / "locked", passphrase="sesame")
+    authorized = openssh.folder / "authorized_keys"
+    authorized.write_text(authorized.read_text() + key.with_suffix(".pub").read_text())
     ran = doctor("doctor", env={"REMOTE_SSH": openssh.ssh_command_with(key=key)})
     assert ran.returncode == 1
     assert signs(ran.stdout)["log in"] == "✗"

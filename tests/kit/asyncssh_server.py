@@ -24,6 +24,8 @@ class EmbeddedServer:
         use_password: whether the method `password` is offered.
         use_interactive: whether `keyboard-interactive` is offered.
         prompts: the prompts of keyboard-interactive; the answer to the first must be the password.
+        further_prompts: asked in a challenge of their own, once the password was right; nothing answers them.
+        silent: whether it never says what it thinks of a password.
         authorized: public keys (files) that are accepted.
         options: further options of asyncssh.listen, such as kex_algs.
     """
@@ -37,6 +39,8 @@ class EmbeddedServer:
         use_password: bool = True,
         use_interactive: bool = False,
         prompts: tuple[str, ...] = ("Password: ",),
+        further_prompts: tuple[str, ...] = (),
+        silent: bool = False,
         authorized: tuple[Path, ...] = (),
         host_key: asyncssh.SSHKey | None = None,
         sftp: bool = True,
@@ -47,6 +51,8 @@ class EmbeddedServer:
         self.use_password = use_password
         self.use_interactive = use_interactive
         self.prompts = prompts
+        self.further_prompts = further_prompts
+        self.silent = silent
         self.authorized = {asyncssh.read_public_key(path).public_data for path in authorized}
         self.host_key = host_key or asyncssh.generate_private_key("ssh-ed25519")
         self.known_hosts = folder / "embedded_known_hosts"
@@ -119,8 +125,10 @@ class _Server(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return self._kit.use_password
 
-    def validate_password(self, username: str, password: str) -> bool:
+    async def validate_password(self, username: str, password: str) -> bool:  # type: ignore[override]
         self._kit.passwords.append(password)
+        if self._kit.silent:
+            await asyncio.Event().wait()
         return username == self._kit.user and password == self._kit.password
 
     def kbdint_auth_supported(self) -> bool:
@@ -129,8 +137,10 @@ class _Server(asyncssh.SSHServer):
     def get_kbdint_challenge(self, username: str, lang: str, submethods: str):
         return "", "", "", [(prompt, False) for prompt in self._kit.prompts]
 
-    def validate_kbdint_response(self, username: str, responses) -> bool:
+    def validate_kbdint_response(self, username: str, responses):
         self._kit.answers.append(list(responses))
+        if self._kit.further_prompts and list(responses) == [self._kit.password]:
+            return "", "", "", [(prompt, False) for prompt in self._kit.further_prompts]
         return username == self._kit.user and bool(responses) and responses[0] == self._kit.password
 
     def public_key_auth_supported(self) -> bool:

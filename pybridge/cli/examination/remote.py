@@ -161,7 +161,4 @@ def _programs(facts: Facts) -> Finding:
 
 
 def _credentials(settings: Settings) -> Credentials:
-    return Credentials(
-        password=settings.password.reveal() if settings.password else None,
-        key_passphrase=settings.key_passphrase.reveal() if settings.key_passphrase else None,
-    )
+    return Credentials.of(settings)

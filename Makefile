@@ -57,6 +57,7 @@ check: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(RUN) -m pybridge.sidecar.schemas --check
+	$(RUN) -m pybridge.transport.ssh_options_page --check
 
 # The tests left out are named, so that nobody takes this for everything.
 test: setup

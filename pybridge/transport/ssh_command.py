@@ -17,9 +17,9 @@ from pybridge.transport.ssh_destination import bad, check_user, expand_home, req
 from pybridge.transport.ssh_keywords import Fate, find_keyword
 from pybridge.transport.ssh_words import quote_argument, split_arguments, split_keyword
 
-__all__ = ["SshCommand", "parse_option", "parse_ssh_command", "split_destination"]
+__all__ = ["REFUSED_LETTERS", "SshCommand", "parse_option", "parse_ssh_command", "split_destination"]
 
-_REFUSED = {
+REFUSED_LETTERS = {
     "W": "stdio forwarding is not what REMOTE_SSH is for; for a jump host use -J",
     "O": "connections of another ssh process cannot be controlled",
     "Q": "it only prints a list",
@@ -188,8 +188,8 @@ class _Reader:
     def _read_options(self, cluster: str) -> None:
         """Read `-vCp22`-like clusters: flags, then at most one option whose value is the rest or the next word."""
         for index, letter in enumerate(cluster):
-            if letter in _REFUSED:
-                raise _refusal(f"-{letter}", _REFUSED[letter], f"Remove -{letter} from REMOTE_SSH.")
+            if letter in REFUSED_LETTERS:
+                raise _refusal(f"-{letter}", REFUSED_LETTERS[letter], f"Remove -{letter} from REMOTE_SSH.")
             if letter in _WITH_VALUE:
                 self._set_value(letter, cluster[index + 1 :] or self._next_value(letter, self._words))
                 return

@@ -15,7 +15,7 @@ class Fate(Enum):
     """What becomes of a keyword."""
 
     HONOURED = "honoured"
-    HARMLESS = "ignored"
+    HARMLESS = "harmless"
     REFUSED = "refused"
 
 
@@ -91,7 +91,11 @@ _TABLE: list[Keyword] = [
     Keyword("Tag", _H, letters="P"),
     Keyword("RefuseConnection", _H),
     # Where to.
-    *_honoured("HostName", "AddressFamily", "BindAddress", "BindInterface", "ConnectTimeout", "ConnectionAttempts"),
+    *_honoured("HostName", "ConnectionAttempts"),
+    Keyword("ConnectTimeout", _H, "15 s if not given"),
+    Keyword("AddressFamily", _H, letters="46"),
+    Keyword("BindAddress", _H, letters="b"),
+    Keyword("BindInterface", _H, "not on Windows, where interfaces have no such names", letters="B"),
     Keyword("Port", _H, letters="p"),
     Keyword("User", _H, letters="l"),
     Keyword("ProxyJump", _H, "several hops, each with its own configuration", letters="J"),
@@ -99,7 +103,8 @@ _TABLE: list[Keyword] = [
     Keyword("ProxyUseFdpass", _H, "refused on Windows, which cannot pass file descriptors"),
     *_honoured("CanonicalizeHostname", "CanonicalizeFallbackLocal", "CanonicalizeMaxDots"),
     *_honoured("CanonicalDomains", "CanonicalizePermittedCNAMEs", arguments="many"),
-    *_honoured("TCPKeepAlive", "ServerAliveCountMax", "Compression"),
+    *_honoured("TCPKeepAlive", "ServerAliveCountMax"),
+    Keyword("Compression", _H, letters="C"),
     Keyword("ServerAliveInterval", _H, "15 s if not given", aliases=("ProtocolKeepAlives", "SetupTimeOut")),
     *_honoured("IPQoS", "RekeyLimit", arguments="many"),
     # The host's key.

@@ -34,7 +34,7 @@ class Facts:
         rg: absolute path of ripgrep, or None.
         leads: a channel's shell leads its own session and process group.
         stat: dialect of stat: "gnu" (also busybox), "bsd", or "" for none.
-        stat_gnu: stat is GNU's own, which knows fractions of a second.
+        stat_gnu: stat is GNU's own, and new enough (2010) for fractions of a second.
         digest: checksum program to use.
         decoder: program that decodes base64, "pb_octal" for the shell's own way.
         readlink_f, head_c, find_printf, grep_gnu, grep_p, cp_gnu: an option that was tried and works.

@@ -12,6 +12,7 @@ import re
 import stat
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 from tests.kit.counterparts import missing, need
@@ -230,7 +231,22 @@ def debian_root(*packages: str, shell: str = "/bin/bash", home: str = f"/home/{U
     root.link("usr/bin/awk", "mawk")
     root.copy(need("openssl"))
     root.folder("run/sshd")
+    _add_locale(root, "de_DE", "ISO-8859-1")
     return root
+
+
+def _add_locale(root: RootFiles, language: str, charset: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / f"{language}.{charset}"
+        words = [need("localedef"), "-i", language, "-f", charset, str(folder)]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if not (folder / "LC_CTYPE").exists():
+            missing(f"localedef cannot make {folder.name} (Debian's package `locales`): {done.stderr.strip()[-300:]}")
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                # glibc looks for the charset in lower case without hyphens.
+                place = f"{language}.{charset.lower().replace('-', '')}/{path.relative_to(folder)}"
+                root.file(f"usr/lib/locale/{place}", path.read_bytes())
 
 
 def _configure_sudo(root: RootFiles) -> None:

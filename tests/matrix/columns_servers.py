@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
+from tests.kit.asyncssh_server import EmbeddedServer
 from tests.kit.legacy_servers import legacy_command, start_legacy
 from tests.kit.remote_truth import RemoteTruth
-from tests.kit.sshd import SshServer, start_dropbear, start_openssh
+from tests.kit.sshd import SshServer, make_key, start_dropbear, start_openssh
 from tests.matrix.column import Column, Counterpart
 from tests.matrix.truth import Fabric, SystemSsh
 
@@ -56,6 +60,36 @@ def dropbear_without_sftp(folder: Path) -> Iterator[Counterpart]:
 
 
 @contextlib.contextmanager
+def asyncssh_server(folder: Path) -> Iterator[Counterpart]:
+    """asyncssh's server in a thread of this process, looked at by the system's ssh."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def wait_for(what: Coroutine[None, None, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, loop).result(60)
+
+    key = make_key(folder / "user_key")
+    server = EmbeddedServer(folder, authorized=(key.with_suffix(".pub"),))
+    wait_for(server.__aenter__())
+    try:
+        command = server.ssh_command("-i", str(key))
+        yield Counterpart(command, SystemSsh(command), str(_area(folder)))
+    finally:
+        wait_for(server.__aexit__())
+        wait_for(_others_end())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(60)
+        loop.close()
+
+
+async def _others_end() -> None:
+    """The server's own tasks end with their connections."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
+
+
+@contextlib.contextmanager
 def _stopped(server: SshServer) -> Iterator[None]:
     try:
         yield
@@ -81,4 +115,5 @@ COLUMNS = (
         dropbear_without_sftp,
         quick=True,
     ),
+    Column("asyncssh", "asyncssh's server, on Debian, in the user's own environment", asyncssh_server),
 )

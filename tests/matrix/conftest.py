@@ -2,7 +2,7 @@
 
 To add a column: add a `Column` to the `COLUMNS` of a `columns_*.py` (or of a new module with a `test_*.py` of three
 lines beside it, entered in `every.py`). Its `start` yields a `Counterpart`: the value of REMOTE_SSH, a `Looking` for
-what is really there, and a folder the remote user owns; `container_column` in columns_userlands.py does all of it for a
+what is really there, and a folder the remote user owns; `container_column` does all of it for a
 container with a change or two. Let `claims` assert that the probe found what the name says. Then
 `make matrix` runs all cells and writes the table of docs/servers.md; commit it with the column.
 To add a row: a job in a `jobs_*.py`, and a `Row` in rows.py.

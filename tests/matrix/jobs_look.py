@@ -14,15 +14,16 @@ async def glob(work: Work) -> None:
     ages = {
         "src/newest.py": "202001020304.05",
         "src/deep/er/second.js": "202001020304.04",
-        "src/it's $(odd) [x] é.py": "202001020304.03",
+        "src/it's $(odd) [x] -n.py": "202001020304.03",
         "oldest.py": "200101010000.00",
     }
     for name, time in ages.items():
         work.truth.write(f"{work.folder}/{name}", b"x\n", time=time)
-    work.put({"src/other.txt": b"", "python": b""})
+    work.put({"src/other.txt": b"", "python": b"", "new\nline é": b""})
     found = await work("glob", pattern="**/*.{py,js}", path=work.folder)
     assert found.output.split("\n") == [f"{work.folder}/{name}" for name in ages]
     assert found.metadata == {"count": 4, "truncated": False}
+    assert (await work("glob", pattern="*line *", path=work.folder)).output == f"{work.folder}/new\nline é"
     assert (await work("glob", pattern="*.rs", path=work.folder)).output == "No files found"
 
 

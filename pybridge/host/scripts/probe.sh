@@ -33,7 +33,7 @@ pb_dialect=
 [ "$(stat -L -c '%a' / 2>/dev/null)" -gt 0 ] 2>/dev/null && pb_dialect=gnu
 [ -z "$pb_dialect" ] && [ "$(stat -L -f '%Lp' / 2>/dev/null)" -gt 0 ] 2>/dev/null && pb_dialect=bsd
 printf 'stat=%s\n' "$pb_dialect"
-stat --version 2>/dev/null | grep -q GNU && echo stat_gnu=1
+case $(stat --printf '%.9Y\000' / 2>/dev/null | tr '\000' x) in *[0-9].[0-9]*x) echo stat_gnu=1 ;; esac
 
 # the digest of "pybridge\n" tells which checksum programs can be trusted
 pb_try() {
@@ -61,7 +61,8 @@ done
 [ "$(find / -maxdepth 0 -printf %p 2>/dev/null)" = / ] && echo find_printf=1
 grep --version 2>/dev/null | grep -q GNU && echo grep_gnu=1
 [ "$(printf 'a\n' | grep -P '^\w$' 2>/dev/null)" = a ] && echo grep_p=1
-cp --version 2>/dev/null | grep -q GNU && echo cp_gnu=1
+# options are looked at in their order: one that is not known ends it before the version is shown
+cp --attributes-only --preserve=mode,ownership,xattr --version 2>/dev/null | grep -q GNU && echo cp_gnu=1
 
 for pb_d in "${TMPDIR:-/tmp}" /tmp /var/tmp "$HOME"; do
   case $pb_d in /*) ;; *) continue ;; esac

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from pybridge.errors import HostKeyChangedError, HostKeyUnknownError
+from pybridge.errors import HostKeyChangedError, HostKeyError, HostKeyUnknownError
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.known_hosts import DEFAULT_PORT, KnownHost
 from pybridge.transport.ssh_target import SshTarget
@@ -77,6 +77,15 @@ def revoked_key(target: SshTarget, key: asyncssh.SSHKey, places: Sequence[str]) 
     return HostKeyChangedError(
         f"The host key of {target} ({describe_key(key)}) is revoked in {', '.join(places)}. Nothing was sent to it.",
         next_step="Ask the administrator of the host for its new host key.",
+    )
+
+
+def short_key(target: SshTarget, key: asyncssh.SSHKey, bits: int) -> HostKeyError:
+    """An RSA key of fewer bits than RequiredRSASize."""
+    return HostKeyError(
+        f"The host key of {target} ({describe_key(key)}) has {bits} bits only; RequiredRSASize is "
+        f"{target.required_rsa_bits}. Nothing was sent to it.",
+        next_step="Ask the administrator of the host for a longer key, or set RequiredRSASize lower.",
     )
 
 

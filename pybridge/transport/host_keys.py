@@ -24,7 +24,7 @@ from pybridge.errors import HostKeyError
 from pybridge.transport.algorithms import Algorithms, expand_algorithms
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.host_certificates import HostCertificate, read_host_key
-from pybridge.transport.host_key_errors import changed_address, changed_key, revoked_key, unknown_key
+from pybridge.transport.host_key_errors import changed_address, changed_key, revoked_key, short_key, unknown_key
 from pybridge.transport.known_hosts import (
     DEFAULT_PORT,
     KnownHost,
@@ -147,6 +147,8 @@ class HostKeyVerifier:
     def _judge(
         self, key: asyncssh.SSHKey, certificate: HostCertificate | None, address: str | None
     ) -> HostKeyError | None:
+        if (bits := _rsa_bits(key)) is not None and bits < self._target.required_rsa_bits:
+            return short_key(self._target, key, bits)
         if self._revoked is not None and self._revoked.revokes(key, certificate):
             return revoked_key(self._target, key, [str(self._revoked.path)])
         if self._target.no_host_authentication_for_localhost and _is_loopback(address):
@@ -253,6 +255,11 @@ def _look_up(entries: Sequence[KnownHost], key: asyncssh.SSHKey) -> Status:
     if key in known:
         return Status.KNOWN
     return Status.CHANGED if known else Status.NEW
+
+
+def _rsa_bits(key: asyncssh.SSHKey) -> int | None:
+    """The size of an RSA key in bits, None for keys of other types."""
+    return getattr(key.pyca_key, "key_size", None) if key.algorithm == b"ssh-rsa" else None
 
 
 def _is_loopback(address: str | None) -> bool:

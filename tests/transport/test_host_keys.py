@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
+import asyncssh
 import pytest
 
-from pybridge.errors import ConfigurationError, HostKeyChangedError, HostKeyUnknownError
+from pybridge.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    HostKeyChangedError,
+    HostKeyError,
+    HostKeyUnknownError,
+)
+from pybridge.transport.connect import Connector
+from pybridge.transport.credentials import Credentials
+from pybridge.transport.host_keys import HostKeyVerifier
+from pybridge.transport.ssh_command import parse_ssh_command
+from pybridge.transport.ssh_target import SshTarget, resolve_target
+from tests.kit.asyncssh_server import EmbeddedServer
 from tests.kit.counterparts import need
 from tests.kit.pools import open_pool, run
 from tests.kit.sshd import SshServer, call, make_key, start_openssh
+from tests.kit.system_ssh import ask_system_ssh
 
 
 def known_as(server: SshServer, file: Path, public: Path, *, name: str = "", marker: str = "") -> Path:
@@ -157,3 +174,92 @@ async def test_host_key_algorithms_of_the_user_are_kept(openssh: SshServer, tmp_
     async with open_pool(text) as pool:
         with pytest.raises(HostKeyChangedError, match="ssh-rsa"):
             await pool.connect()
+
+
+async def test_five_connections_at_once_add_a_new_key_once(openssh: SshServer, tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    text = openssh.ssh_command_with(known_hosts=known, strict="accept-new")
+    connector = Connector(resolve_target(parse_ssh_command(text)), Credentials())
+    for connection in await asyncio.gather(*(connector.open() for _ in range(5))):
+        connection.abort()
+    assert len(known.read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("marker", ["", "@revoked "])
+async def test_a_changed_or_revoked_host_never_sees_the_password(tmp_path: Path, other_key: Path, marker: str) -> None:
+    async with EmbeddedServer(tmp_path, password="secret") as server:
+        public = other_key if not marker else tmp_path / "host.pub"
+        public.write_text(public.read_text() if not marker else server.known_hosts.read_text().partition(" ")[2])
+        words = " ".join(public.read_text().split()[:2])
+        server.known_hosts.write_text(f"{marker}[127.0.0.1]:{server.port} {words}\n")
+        command = server.ssh_command().replace("StrictHostKeyChecking=yes", "StrictHostKeyChecking=no")
+        async with open_pool(command, password="secret") as pool:
+            with pytest.raises(AuthenticationError):
+                await pool.connect()
+        assert server.auth_begun == 1
+        assert server.passwords == []
+
+
+HOST, ADDRESS = "box.example", "192.0.2.7"
+
+
+def judge(target: SshTarget, key: asyncssh.SSHKey, address: str, *, proxied: bool = False) -> HostKeyError | None:
+    """The verdict on a key shown by an address; a second showing, as when keys are renewed, must end the same."""
+    verifier = HostKeyVerifier(target, proxied=proxied)
+    for _ in range(2):
+        with contextlib.suppress(asyncssh.HostKeyNotVerifiable):
+            verifier.accept(key.public_data, address)
+    return verifier.error
+
+
+@pytest.mark.unit
+def test_check_host_ip(tmp_path: Path) -> None:
+    known = tmp_path / "known"
+    key, other = (asyncssh.generate_private_key("ssh-ed25519").convert_to_public() for _ in range(2))
+    shown, wrong = (" ".join(each.export_public_key("openssh").decode().split()[:2]) for each in (key, other))
+    target = SshTarget(HOST, HOST, 2222, "me", user_known_hosts=(known,), check_host_ip=True)
+    lax = replace(target, strict_host_key_checking="no")
+    for at, name in ((f"[{ADDRESS}]:2222", ADDRESS), ("[2001:db8::7]:2222", "2001:db8::7")):
+        known.write_text(f"[{HOST}]:2222 {shown}\n{at} {wrong}\n")
+        error = judge(target, key, name)
+        assert isinstance(error, HostKeyChangedError)
+        assert f"{known} line 2" in str(error)
+        assert at in str(error.next_step)
+        assert judge(lax, key, name) is None
+        assert judge(target, key, name, proxied=True) is None
+        assert judge(replace(target, check_host_ip=False), key, name) is None
+        known.write_text(f"[{HOST}]:2222 {shown}\n")
+        assert judge(target, key, name) is None
+        assert known.read_text().splitlines()[1:] == [f"{at} {shown}"]
+        known.write_text("")
+        assert judge(replace(target, strict_host_key_checking="accept-new"), key, name) is None
+        assert known.read_text() == f"[{HOST}]:2222 {shown}\n{at} {shown}\n"
+    known.write_text(f"[{HOST}]:2222 {shown}\n[127.0.0.1]:2222 {wrong}\n")
+    assert judge(target, key, "127.0.0.1") is None
+
+
+@pytest.mark.whole
+async def test_jump_hosts_are_judged_by_their_own_options(openssh: SshServer, tmp_path: Path) -> None:
+    inner = start_openssh(tmp_path / "inner")
+    try:
+        known_as(openssh, tmp_path / "for_jump", public_key(openssh, "ed25519"), name="jump-alias")
+        known_as(inner, tmp_path / "for_inner", public_key(inner, "ed25519"))
+        config = tmp_path / "config"
+        common = "  GlobalKnownHostsFile none\n  IdentityAgent none\n  HostName 127.0.0.1\n"
+        config.write_text(
+            f"Host jump\n  Port {openssh.port}\n  UserKnownHostsFile {tmp_path / 'for_jump'}\n{common}"
+            f"  HostKeyAlias jump-alias\n  IdentityFile {openssh.key}\n"
+            f"Host inner\n  Port {inner.port}\n  UserKnownHostsFile {tmp_path / 'for_inner'}\n{common}"
+            f"  ProxyJump jump\n  IdentityFile {inner.key}\n"
+        )
+        command = f"ssh -F {config} -oStrictHostKeyChecking=yes inner"
+        assert (await ask_system_ssh(command)).got_in
+        async with open_pool(command) as pool:
+            assert (await run(pool, "echo in")).stdout == b"in\n"
+        known_as(openssh, tmp_path / "for_jump", public_key(inner, "ed25519"), name="jump-alias")
+        assert not (await ask_system_ssh(command)).got_in
+        async with open_pool(command) as pool:
+            with pytest.raises(HostKeyChangedError, match=f":{openssh.port} is not the one that is known"):
+                await pool.connect()
+    finally:
+        inner.stop()

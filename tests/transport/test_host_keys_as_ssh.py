@@ -84,6 +84,8 @@ MORE = [
     Case("BatchMode", "", ("-oBatchMode=yes",), strict="ask", error=UNKNOWN),
     Case("VerifyHostKeyDNS", "", ("-oVerifyHostKeyDNS=yes",), strict="ask", error=UNKNOWN),
     Case("NoHostAuthenticationForLocalhost", "{name} {other}\n", ("-oNoHostAuthenticationForLocalhost=yes",)),
+    Case("a short RSA key", "{name} {rsa}\n", ("-oRequiredRSASize=4096",), error=HostKeyError),
+    Case("a long enough RSA key", "{name} {rsa}\n", ("-oRequiredRSASize=2048",)),
     Case("several files", "other.example {ed}\n", ("-oUserKnownHostsFile={folder}/no {folder}/right",)),
     Case("no file", "{name} {ed}\n", ("-oUserKnownHostsFile=none",), error=UNKNOWN),
     Case("no file with no", "", ("-oUserKnownHostsFile=none",), strict="no", error=UNKNOWN),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncssh
@@ -75,6 +77,34 @@ def test_added_keys_are_found_by_openssh(tmp_path: Path, hashed: bool) -> None:
         shown = call(need("ssh-keygen"), "-F", name, "-f", str(file))
         assert key.export_public_key("openssh").decode().split()[1] in shown
     assert ("other" in file.read_text()) is not hashed
+
+
+def test_a_key_that_is_there_is_not_added_again(tmp_path: Path) -> None:
+    file = tmp_path / "known"
+    for _ in range(2):
+        add_known_host(file, "box", KEY, hashed=True)
+    assert len(file.read_text().splitlines()) == 1
+
+
+@pytest.mark.whole
+def test_processes_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "known"
+    code = (
+        "import sys, asyncssh\nfrom pathlib import Path\nfrom pybridge.transport.known_hosts import add_known_host\n"
+        "key = asyncssh.import_public_key(sys.argv[1])\n"
+        "for i in range(50): add_known_host(Path(sys.argv[2]), f'{sys.argv[3]}-{i}', key, hashed=False)\n"
+    )
+    words = " ".join(KEY.export_public_key("openssh").decode().split()[:2])
+    started = [subprocess.Popen([sys.executable, "-c", code, words, str(file), f"p{i}"]) for i in range(4)]
+    assert [process.wait() for process in started] == [0] * 4
+    lines = file.read_text().splitlines()
+    assert sorted(lines) == sorted(f"p{i}-{j} {words}" for i in range(4) for j in range(50))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no FIFOs on Windows")
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert find_known_hosts([tmp_path / "fifo"], "box") == []
 
 
 def test_names() -> None:

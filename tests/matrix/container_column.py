@@ -61,3 +61,21 @@ def busybox_column(name: str, what: str, *without: str, setup: str = "", **optio
     """A column on the busybox container with dropbear; `without` are applets it lacks."""
     image = "-".join(["busybox", *(["less", *without] if without else [])])
     return container_column(name, what, image, lambda: busybox_root(*without), DROPBEAR, setup=setup, **options)
+
+
+def lacks(*names: str) -> Callable[[Host], None]:
+    """Asserts that the probe has not found some programs."""
+
+    def claims(host: Host) -> None:
+        assert host.facts.tools.isdisjoint(names), host.facts.tools
+
+    return claims
+
+
+def wrapper(program: str, real: str, *refused: str) -> str:
+    """A script in place of a program that does not know some options; a line of a setup."""
+    cases = " ".join(f"{pattern}) echo '{program}: unrecognized option' >&2; exit 1 ;;" for pattern in refused)
+    text = f'#!/bin/sh\nfor a do case $a in {cases} --) break ;; esac; done\nexec {real} "$@"\n'
+    quoted = text.replace("'", "'\\''")
+    place = f"/usr/bin/{program}"
+    return f"rm -f {place}; printf '%s' '{quoted}' > {place}; chmod 755 {place}; "

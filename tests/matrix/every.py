@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.matrix import columns_logins, columns_servers, columns_userlands
+from tests.matrix import columns_busybox, columns_debian, columns_logins, columns_servers
 from tests.matrix.column import Column
 
-COLUMNS: tuple[Column, ...] = (*columns_servers.COLUMNS, *columns_userlands.COLUMNS, *columns_logins.COLUMNS)
+COLUMNS: tuple[Column, ...] = (
+    *columns_servers.COLUMNS,
+    *columns_debian.COLUMNS,
+    *columns_busybox.COLUMNS,
+    *columns_logins.COLUMNS,
+)

@@ -1,11 +1,11 @@
-"""Every tool on every userland."""
+"""Every tool on a Debian, and on a changed one."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.matrix.cells import prove
-from tests.matrix.columns_userlands import COLUMNS as COLUMNS
+from tests.matrix.columns_debian import COLUMNS as COLUMNS
 from tests.matrix.conftest import Bench
 from tests.matrix.rows import Row
 

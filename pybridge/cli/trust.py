@@ -98,8 +98,11 @@ async def _look(text: str, env: Mapping[str, str]) -> tuple[SshTarget, HostKeyVe
 
     settings = Settings.from_environment({**env, "REMOTE_SSH": text})
     target = resolve_target(parse_ssh_command(settings.ssh))
-    passphrase = settings.key_passphrase.reveal() if settings.key_passphrase else None  # For jump hosts.
-    return target, await Connector(target, Credentials(key_passphrase=passphrase)).look_at_host_key()
+    connector = Connector(target, Credentials.of(settings))  # Only a jump host may come to see any of them.
+    try:
+        return target, await connector.look_at_host_key()
+    finally:
+        await connector.close()
 
 
 def _ask(target: SshTarget) -> None:

@@ -144,7 +144,7 @@ class Host:
 
     async def _log_in(self, *, again: bool = False) -> None:
         if self._options.login:
-            self.login = await capture(self._carrier, self.facts.shell, again=again)
+            self.login = await capture(self._carrier, self.facts.shell, leads=self.facts.leads, again=again)
             self._shells.use_environment(self.login.exports)
             self._use_facts(self.facts.with_login(rg=self.login.rg, umask=self.login.umask))
         self._shells.refill()

@@ -2,12 +2,13 @@
 
 The login shell, fish and csh too, is started as a login and interactive shell (where such lines usually live), its own
 output thrown away, and asked for `export -p` of a POSIX sh: text that any sh reads back. What never comes, or comes too
-late, is done without.
+late, is done without, and ended with all it started.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import posixpath
 import re
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
+from pybridge.host.guard import guard_functions
 from pybridge.host.login_shell import START_COMMAND
 from pybridge.transport.process import Carrier, Stream
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 5.0
+_LAST_STEPS = 1.0
 _MOST_BYTES = 1024 * 1024
 _EXPORT = re.compile(r"(?:export|declare -x|typeset -x) ([A-Za-z_][A-Za-z0-9_]*)(=|$)", re.MULTILINE)
 _NOT_OURS = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "TERM", "LC_ALL", "PS1", "PS2", "PB_NONE"}) | {
@@ -71,12 +74,15 @@ def login_scripts(shell: str, command: str) -> tuple[str, str]:
     return f"{find}exec {program} -l -i -c {ending}", f"{find}exec {program} -l -c {ending}"
 
 
-async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, again: bool = False) -> LoginEnvironment:
+async def capture(
+    carrier: Carrier, shell: str, *, leads: bool = False, deadline: float = DEADLINE, again: bool = False
+) -> LoginEnvironment:
     """The login environment; an empty one if it cannot be had within `deadline` seconds a try.
 
     Args:
         carrier: where to log in.
         shell: path of the user's login shell, may be empty.
+        leads: a channel's shell leads its session, so that all of a login that does not end can be ended.
         deadline: seconds for each of the two tries (interactive login, plain login).
         again: the connection has been lost over this once, and somebody waits: connect, and do without it if it is
             lost once more (the login itself may be what ends it).
@@ -87,7 +93,7 @@ async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, a
     for interactive in (True, False):
         try:
             async with asyncio.timeout(deadline):
-                found = await _try(carrier, shell, interactive, reconnect=again)
+                found = await _try(carrier, shell, interactive, leads=leads, reconnect=again)
         except (TimeoutError, RemoteError) as error:
             if isinstance(error, ConnectionLostError) and not again:
                 raise
@@ -98,7 +104,9 @@ async def capture(carrier: Carrier, shell: str, *, deadline: float = DEADLINE, a
     return LoginEnvironment()
 
 
-async def _try(carrier: Carrier, shell: str, interactive: bool, *, reconnect: bool) -> LoginEnvironment | None:
+async def _try(
+    carrier: Carrier, shell: str, interactive: bool, *, leads: bool, reconnect: bool
+) -> LoginEnvironment | None:
     marker = new_marker()
     inner = (
         f"printf '\\n%s\\n' {marker}; command -v rg; printf '\\n%s\\n' {marker}; umask; "
@@ -106,7 +114,8 @@ async def _try(carrier: Carrier, shell: str, interactive: bool, *, reconnect: bo
     )
     # Quoted in a way that fish and csh read as sh does.
     script = login_scripts(shell, f"/bin/sh -c {quote(inner)}")[0 if interactive else 1]
-    script = f"\nTERM=dumb; export TERM\n{script}"
+    # Under the guard: a start-up file that never ends would go on there, with whatever it started, when we have let go.
+    script = f"\n{guard_functions()}\n{{\nTERM=dumb; export TERM\npb_guard {leads:d}\n{script}}}\n"
     process = await carrier.start(START_COMMAND, stdin=encode_text(script), reconnect=reconnect)
     output = bytearray()
     closing = f"\n{marker}\n".encode()
@@ -118,6 +127,11 @@ async def _try(carrier: Carrier, shell: str, interactive: bool, *, reconnect: bo
                 del output[: -len(closing)]  # what start-up files print, however much
             elif len(output) > _MOST_BYTES:
                 return None
+        if output.count(closing) >= 4:
+            # It is about to end by itself; the guard would also end what start-up files left running on purpose.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_STEPS):
+                    await process.wait_exit()
     finally:
         process.close()
     parts = bytes(output).split(closing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -67,9 +69,20 @@ async def test_REMOTE_LOGIN_0_skips_it(login: Callable) -> None:
 @pytest.mark.whole
 @pytest.mark.timeout(60)
 async def test_a_login_that_hangs_or_execs_away_is_done_without(login: Callable) -> None:
-    host = await login({".bash_profile": "sleep 4716\n"})
+    arguments = [f"4716{secrets.randbelow(10**8):08d}{n}" for n in range(2)]
+    host = await login({".bash_profile": f"sleep {arguments[0]} & sleep {arguments[1]}\n"})
     assert await output(host, "echo works") == "works\n"
     assert host.login.how == "none"
+    running = "ps -eo args= | grep -E '^sleep 4716'; :"
+    async with asyncio.timeout(40):
+        while any(argument in await output(host, running) for argument in arguments):
+            await asyncio.sleep(0.1)
+
+
+async def test_what_a_login_leaves_running_on_purpose_stays(login: Callable) -> None:
+    argument = f"4717{secrets.randbelow(10**8):08d}"
+    host = await login({".bash_profile": f"sleep {argument} >/dev/null 2>&1 &\nexport AGENT=$!\n"})
+    assert await output(host, "kill -0 $AGENT && ps -o args= -p $AGENT; kill $AGENT") == f"sleep {argument}\n"
 
 
 async def test_a_login_that_ends_early_is_done_without(login: Callable) -> None:

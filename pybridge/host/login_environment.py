@@ -41,12 +41,14 @@ class LoginEnvironment:
         rg: path of ripgrep on the login's PATH, or None.
         umask: the login's umask, or None.
         how: "login" when it was captured, "none" when not.
+        why: why it was not, for a person.
     """
 
     exports: str = ""
     rg: str | None = None
     umask: int | None = None
     how: str = "none"
+    why: str = ""
 
 
 _POSIX = frozenset({"bash", "zsh", "sh", "dash", "ash", "ksh", "ksh93", "ksh88", "mksh", "lksh", "oksh", "yash"})
@@ -90,6 +92,7 @@ async def capture(
     Raises:
         ConnectionLostError: the connection was lost, for the first time.
     """
+    why = ""
     for interactive in (True, False):
         try:
             async with asyncio.timeout(deadline):
@@ -98,10 +101,12 @@ async def capture(
             if isinstance(error, ConnectionLostError) and not again:
                 raise
             log.info("login environment: %s (interactive: %s) gave %s", shell, interactive, type(error).__name__)
+            why = f"it takes more than {deadline:g} s" if isinstance(error, TimeoutError) else str(error)
             continue
         if found is not None:
             return found
-    return LoginEnvironment()
+        why = "the login shell, or its start-up files, end before they say it"
+    return LoginEnvironment(why=why)
 
 
 async def _try(

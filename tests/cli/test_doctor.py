@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pybridge.cli.examination import machine
 from pybridge.cli.examination.report import anonymous
 from tests.cli.conftest import TARGET, Command
 from tests.kit.asyncssh_server import EmbeddedServer
@@ -15,7 +16,7 @@ from tests.kit.sshd import SshServer, make_key
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="makes a program of a shell script")
 
-STEPS = ["OpenCode", "plugin", "sidecar", "settings", "connect", "host key", "log in", "probe", "folder", "programs"]
+STEPS = ["OpenCode", "plugin", "sidecar", "settings", "connect", "host key", "log in", *machine.STEPS]
 
 
 def signs(output: str) -> dict[str, str]:
@@ -23,7 +24,7 @@ def signs(output: str) -> dict[str, str]:
     found = {}
     for line in output.splitlines():
         for step in STEPS:
-            if line[1:].startswith(f" {step} ") and line[0] in "✓✗–":
+            if line[1:].startswith(f" {step} ") and line[0] in "✓✗–!":
                 found[step] = line[0]
     return found
 

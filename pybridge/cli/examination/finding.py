@@ -13,6 +13,7 @@ class State(enum.Enum):
 
     GOOD = "✓"
     BAD = "✗"
+    NOTED = "!"
     SKIPPED = "–"
 
 
@@ -23,7 +24,7 @@ class Finding:
     Args:
         name: what.
         detail: what was found, or what is wrong.
-        next_step: what to do, for a bad one.
+        next_step: what to do, for a bad or noted one.
     """
 
     name: str
@@ -49,6 +50,11 @@ def bad(name: str, error: BaseException) -> Finding:
         return Finding(name, State.BAD, error.message, error.next_step)
     detail = f"This is a fault of pybridge's own: {type(error).__name__}: {error}"
     return Finding(name, State.BAD, detail, "Report it with the output of `pybridge doctor --report`.")
+
+
+def noted(name: str, detail: str, next_step: str) -> Finding:
+    """It works, but not as well as it could."""
+    return Finding(name, State.NOTED, detail, next_step)
 
 
 def skipped(name: str, why: str) -> Finding:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.login import Login
+from pybridge.transport.rsa_certificates import name_for_server
 
 
 class HostKeyShown(asyncssh.DisconnectError):
@@ -49,7 +50,11 @@ class Client(asyncssh.SSHClient):
     async def public_key_auth_requested(self) -> list[asyncssh.SSHKeyPair] | None:  # type: ignore[override]
         self._note_methods()
         pair = await self.login.next_key()
-        return None if pair is None else [pair]
+        if pair is None:
+            return None
+        if self.connection is not None:
+            name_for_server(pair, str(self.connection.get_extra_info("server_version")))
+        return [pair]
 
     async def password_auth_requested(self) -> str | None:
         self._note_methods()

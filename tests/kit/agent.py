@@ -57,8 +57,10 @@ def with_agent(command: str, path: Path | str, *extra: str) -> str:
     if "-i" in words:
         at = words.index("-i")
         del words[at : at + 2]
-    words[words.index("IdentityAgent=none")] = f"IdentityAgent={path}"
-    if "-i" not in extra:
+    words = [f"IdentityAgent={path}" if word.startswith("IdentityAgent=") else word for word in words]
+    if "-i" in extra:
+        assert "IdentityFile=none" not in words
+    else:
         extra = ("-o", "IdentityFile=none", *extra)
     return shlex.join([*words[:-1], *extra, words[-1]])
 

@@ -22,8 +22,8 @@ def start_openssh_with_password(folder: Path, password: str, options: Sequence[s
         options: lines of sshd_config, which win.
     """
     need_root("replace /etc/shadow for a server")
-    (folder / "pam").write_text(_PAM)
     replaced = {"/etc/shadow": _shadow(folder, password), "/etc/pam.d/sshd": folder / "pam"}
+    (folder / "pam").write_text(_PAM)
     return start_openssh(folder, [*options, "UsePAM yes"], replaced=replaced)
 
 
@@ -56,6 +56,7 @@ def without_keys(server: SshServer, *extra: str) -> str:
 
 def _shadow(folder: Path, password: str) -> Path:
     """A copy of /etc/shadow in which root has the password."""
+    folder.mkdir(parents=True, exist_ok=True)
     crypted = call(need("openssl"), "passwd", "-6", password).strip()
     lines = [
         f"root:{crypted}:19000:0:99999:7:::" if line.startswith("root:") else line

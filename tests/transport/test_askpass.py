@@ -54,6 +54,7 @@ async def test_one_that_cannot_be_started() -> None:
         await Askpass("/no/such/program").ask("Password: ", seconds=60)
 
 
+@pytest.mark.whole
 async def test_one_that_never_answers_is_ended(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     program = write_askpass(tmp_path, f"echo $$ >{pid}; sleep 300")
@@ -88,6 +89,7 @@ async def test_a_wrong_answer_and_none_at_all(tmp_path: Path) -> None:
         assert len(server.passwords) + len(server.answers) == 1
 
 
+@pytest.mark.whole
 async def test_a_passphrase_is_asked_for_only_if_the_server_takes_the_key(openssh: SshServer, tmp_path: Path) -> None:
     locked = make_key(tmp_path / "locked", passphrase="right")
     other = make_key(tmp_path / "other", passphrase="right")
@@ -104,6 +106,7 @@ async def test_a_passphrase_is_asked_for_only_if_the_server_takes_the_key(openss
     ]
 
 
+@pytest.mark.whole
 async def test_the_person_is_not_held_to_the_connect_timeout(tmp_path: Path) -> None:
     """The answer comes only after that time: the program waits for it to pass."""
     program = write_askpass(tmp_path, "sleep 2; echo right")

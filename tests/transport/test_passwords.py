@@ -38,8 +38,10 @@ async def prove(server: SshServer) -> None:
     assert await until(lambda: attempts(server) == ["Accepted"]), server.log()
     async with open_pool(without_keys(server), password=WRONG, command_size=3, file_size=2) as pool:
         starts = [pool.start("true", role=role) for role in ("command", "file", "command", "file", "command")]
-        refused = await asyncio.gather(*starts, return_exceptions=True)
-        refused += await asyncio.gather(pool.connect(), pool.start("true"), return_exceptions=True)
+        refused = [
+            *await asyncio.gather(*starts, return_exceptions=True),
+            *await asyncio.gather(pool.connect(), pool.start("true"), return_exceptions=True),
+        ]
     assert {type(error) for error in refused} == {AuthenticationError}, refused
     assert "the password was refused" in str(refused[0]) and "Correct REMOTE_PASSWORD" in str(refused[0])
     assert WRONG not in str(refused[0])
@@ -83,15 +85,14 @@ async def test_several_methods_in_a_row(tmp_path: Path, methods: str) -> None:
     try:
         async with open_pool(server.ssh_command, password=RIGHT) as pool:
             assert (await run(pool, "echo in")).stdout == b"in\n"
-        await asyncio.sleep(0)
         before = len(attempts(server))
-        for command in (server.ssh_command, without_keys(server)) if "publickey" in methods else (without_keys(server),):
+        for command in (server.ssh_command, without_keys(server)):
             async with open_pool(command, password=WRONG) as pool:
                 for _ in range(2):
                     with pytest.raises(AuthenticationError):
                         await pool.connect()
         failed = attempts(server)[before:]
-        assert "Accepted" not in failed and len(failed) <= 2, server.log()
+        assert "Accepted" not in failed and len(failed) <= 2, server.log()  # at most one for each of the two
     finally:
         server.stop()
 
@@ -115,9 +116,10 @@ async def test_a_question_after_the_password(tmp_path: Path) -> None:
         ) as server,
         open_pool(server.ssh_command(), password=RIGHT) as pool,
     ):
-        for _ in range(2):
-            with pytest.raises(AuthenticationError, match="what only a person can answer") as caught:
-                await pool.connect()
+        with pytest.raises(AuthenticationError):
+            await pool.connect()
+        with pytest.raises(AuthenticationError, match="what only a person can answer") as caught:
+            await pool.connect()
         assert "Your code:" in str(caught.value) and "REMOTE_TRANSPORT=openssh" in str(caught.value)
         assert "refused" not in str(caught.value)
         assert server.answers == [[RIGHT]]

@@ -25,7 +25,8 @@ set -e
 mount --make-rprivate /
 for file in passwd shadow group sudoers; do mount --bind "$KIT/$file" /etc/$file; done
 mount -t tmpfs -o mode=755 tmpfs /run
-mkdir -p /run/sshd /run/sudo
+mkdir -p /run/sshd /run/sudo /run/kit
+mount --bind "$KIT" /run/kit
 [ ! -d /var/lib/sudo ] || mount -t tmpfs tmpfs /var/lib/sudo
 mount -t tmpfs -o mode=755 tmpfs /home
 mkdir -p /home/$NAME/.ssh
@@ -45,7 +46,7 @@ class SudoServer:
         folder: an empty folder for its files.
         kind: "openssh" or "dropbear".
         shell: the user's login shell.
-        setup: POSIX sh run as root in the namespace before the server starts.
+        setup: POSIX sh run as root in the namespace before the server starts; `folder` is also at /run/kit there.
 
     Attributes:
         home: the user's home folder, as the remote knows it.
@@ -127,15 +128,15 @@ class SudoServer:
             path.chmod(0o640 if name == "shadow" else 0o644)
 
     def _sshd(self) -> list[str]:
-        lines = [f"Port {self.port}", "ListenAddress 127.0.0.1", f"PidFile {self.folder / 'pid'}", "UsePAM no"]
-        lines += [f"HostKey {self.folder / 'host_key'}", "StrictModes no", "PasswordAuthentication no", "UseDNS no"]
+        lines = [f"Port {self.port}", "ListenAddress 127.0.0.1", "PidFile /run/kit/pid", "UsePAM no"]
+        lines += ["HostKey /run/kit/host_key", "StrictModes no", "PasswordAuthentication no", "UseDNS no"]
         lines += ["PrintMotd no", "MaxStartups 50", "Subsystem sftp internal-sftp"]
         (self.folder / "sshd_config").write_text("\n".join(lines) + "\n")
-        return [need("sshd"), "-D", "-e", "-f", str(self.folder / "sshd_config")]
+        return [need("sshd"), "-D", "-e", "-f", "/run/kit/sshd_config"]
 
     def _dropbear(self) -> list[str]:
         native = self.folder / "host_dropbear"
         convert = [need("dropbearconvert"), "openssh", "dropbear", str(self.folder / "host_key"), str(native)]
         subprocess.run(convert, check=True, capture_output=True)
-        return [need("dropbear"), "-F", "-E", "-P", str(self.folder / "pid"), "-r", str(native),
+        return [need("dropbear"), "-F", "-E", "-P", "/run/kit/pid", "-r", "/run/kit/host_dropbear",
                 "-p", f"127.0.0.1:{self.port}"]  # fmt: skip

@@ -16,6 +16,7 @@ from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.framing import encode_text
 from pybridge.host.guard import guard_functions
 from pybridge.host.login_shell import START_COMMAND
+from pybridge.host.shell_carrier import NoRoomError, ShellCarrier
 from pybridge.transport.process import ByteProcess, Carrier
 
 READY = 2
@@ -34,7 +35,8 @@ class CommandShells:
     """
 
     def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
+        self._carrier = carrier if isinstance(carrier, ShellCarrier) else ShellCarrier(carrier)
+        self._carrier.spares.insert(0, self.spare)
         self._delicate = carrier.opening_is_delicate
         self._ready = READY_WHERE_DELICATE if self._delicate else READY
         self._running = 0
@@ -108,6 +110,10 @@ class CommandShells:
         exports = self._exports
         try:
             process = await self._start(exports)
+        except NoRoomError:
+            if self._waiting and not self._closed:
+                await self._open()
+            return
         except RemoteError as error:
             self._fail_one(error)
             return
@@ -135,6 +141,7 @@ class CommandShells:
                     # A start-up file that reads a line from standard input gets the empty one.
                     stdin=encode_text(f"\n{guard_functions()}\n{exports}\n"),
                     reconnect=bool(self._waiting),
+                    wanted=lambda: bool(self._waiting),
                 )
             except ConnectionLostError:
                 # A dropbear whose connection breaks over this (see the module's text) takes a new one.
@@ -158,6 +165,13 @@ class CommandShells:
             if not waiter.done():
                 waiter.set_exception(error)
                 return
+
+    def spare(self, last: bool) -> bool:
+        """Give up an idle shell; whether there was one."""
+        if not self._idle or self._waiting:
+            return False
+        self._idle.popleft().close()
+        return True
 
     def drop_idle(self) -> None:
         """Let go of the shells that wait: they are of no use any more."""

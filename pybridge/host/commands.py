@@ -32,6 +32,7 @@ START_TIMEOUT = 30.0
 _QUIET = 0.15
 _DRAIN = 1.0
 _STREAMS_AFTER_KILL = 2.0
+_END = 10.0
 _EXIT_AFTER_STREAMS = 5.0
 
 
@@ -262,7 +263,10 @@ class _Running:
                 async with asyncio.timeout(_STREAMS_AFTER_KILL):
                     await self._output.started.wait()
         if self._output.pid is not None:
-            await self._commands.end(self._output.pid, self._gone, self._sudo)
+            # A server that allows no further channel gives no way to say so: then the channel's end says it (guard).
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_END):
+                    await self._commands.end(self._output.pid, self._gone, self._sudo)
         await asyncio.wait([reading], timeout=_STREAMS_AFTER_KILL)
         if reading.done() and (error := reading.exception()) is not None and not isinstance(error, ConnectionLostError):
             raise error

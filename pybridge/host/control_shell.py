@@ -18,7 +18,8 @@ from pybridge.host.login_shell import (
     no_posix_shell,
     timed_out_without_shell,
 )
-from pybridge.transport.process import ByteProcess, Carrier, Stream
+from pybridge.host.shell_carrier import ShellCarrier
+from pybridge.transport.process import ByteProcess, Stream
 
 DEFAULT_TIMEOUT = 30.0
 MAX_REPLY_BYTES = 96 * 1024 * 1024
@@ -49,7 +50,7 @@ class ControlShell:
 
     @classmethod
     async def start(
-        cls, carrier: Carrier, prelude: str, first: str, timeout: float, *, reconnect: bool = True
+        cls, carrier: ShellCarrier, prelude: str, first: str, timeout: float, *, wanted: bool = True
     ) -> tuple[ControlShell, Reply]:
         """Start a shell, define `prelude` in it and make a first request, all in one flight.
 
@@ -60,7 +61,7 @@ class ControlShell:
             prelude: function definitions, `pb_identity` among them.
             first: the first request's script.
             timeout: seconds for the whole.
-            reconnect: as for `Carrier.start`.
+            wanted: somebody waits for it; else no connection is made for it, and no room.
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: it could not be started.
@@ -73,7 +74,7 @@ class ControlShell:
         # A start-up file that reads a line from standard input gets the empty one.
         hello = f"\nLC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
         stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
-        process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=reconnect)
+        process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=wanted, wanted=lambda: wanted)
         try:
             reply = await _collect_first(process, begin, marker, timeout)
             identity_line, _, rest = reply.stdout.partition(b"\n")

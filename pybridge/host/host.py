@@ -13,12 +13,12 @@ from pybridge.host.commands import Commands, choose_shell
 from pybridge.host.facts import Facts
 from pybridge.host.files import Files
 from pybridge.host.login_environment import LoginEnvironment, capture
-from pybridge.host.login_shell import ShellCarrier
 from pybridge.host.model import Command, CommandResult, Fetched
 from pybridge.host.place import Place, expand, parse_place, place_script
 from pybridge.host.recovery import Leftover, Recovered, recover
 from pybridge.host.scripts_runner import Scripts
 from pybridge.host.search import Search
+from pybridge.host.shell_carrier import ShellCarrier
 from pybridge.host.shells import ControlShells
 from pybridge.host.sudo import Sudo
 from pybridge.host.uploading import Uploader
@@ -50,7 +50,7 @@ class Host:
         search: its searches.
     """
 
-    def __init__(self, carrier: Carrier, options: HostOptions, control: ControlShells, facts: Facts, place: Place):
+    def __init__(self, carrier: ShellCarrier, options: HostOptions, control: ControlShells, facts: Facts, place: Place):
         self.facts = facts
         self.place = place
         self._carrier = carrier
@@ -75,14 +75,14 @@ class Host:
             RemoteTimeoutError: it did not answer.
         """
         options = options or HostOptions()
-        carrier = ShellCarrier(carrier)
-        control = ControlShells(carrier)
+        shells = ShellCarrier(carrier)
+        control = ControlShells(shells)
         try:
             facts, found = await control.probe(place_script(options.workdir))
         except BaseException:
             control.close()
             raise
-        return cls(carrier, options, control, facts, parse_place(found, facts, options.workdir))
+        return cls(shells, options, control, facts, parse_place(found, facts, options.workdir))
 
     @property
     def home(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pybridge.errors import ConnectionLostError, ProbeError, RemoteError, RemoteTimeoutError
-from pybridge.transport.process import ByteProcess, Carrier, ExitStatus
+from pybridge.transport.process import ExitStatus
 
 START_COMMAND = "exec /bin/sh"
 """Read alike by sh, bash, zsh, ksh, fish and csh."""
@@ -22,36 +22,6 @@ _MOST_NOISE = 32 * 1024 * 1024
 _HEAD_BYTES = 4096
 _MOST_TOLD = 600
 _LINES_TOLD = 12
-
-
-class ShellCarrier:
-    """A carrier whose `START_COMMAND` is said the way this remote's login shell takes it (implements `Carrier`).
-
-    Args:
-        carrier: what starts processes.
-    """
-
-    def __init__(self, carrier: Carrier) -> None:
-        self._carrier = carrier
-        self.way = START_COMMAND
-        """What is sent in place of `START_COMMAND`."""
-
-    @property
-    def opening_is_delicate(self) -> bool:
-        return self._carrier.opening_is_delicate
-
-    async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
-        """Start a command; see `Carrier.start`."""
-        said = self.way if command == START_COMMAND else command
-        return await self._carrier.start(said, stdin=stdin, reconnect=reconnect)
-
-    async def upload(self, path: str, content: bytes) -> None:
-        """Create and fill a file; see `Carrier.upload`."""
-        await self._carrier.upload(path, content)
-
-    async def close(self) -> None:
-        """Close every process and connection."""
-        await self._carrier.close()
 
 
 class NoShellError(ProbeError):

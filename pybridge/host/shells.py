@@ -10,7 +10,8 @@ from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts, parse_probe, probe_script, script
 from pybridge.host.framing import Reply
-from pybridge.host.login_shell import OTHER_WAYS, NoShellError, ShellCarrier
+from pybridge.host.login_shell import OTHER_WAYS, NoShellError
+from pybridge.host.shell_carrier import ShellCarrier
 
 PROBE_TIMEOUT = 20.0
 MOST_SHELLS = 3
@@ -28,7 +29,9 @@ class ControlShells:
         self._carrier = carrier
         self._places = asyncio.Semaphore(most)
         self._idle: list[ControlShell] = []
+        self._returned = asyncio.Event()
         self._closed = False
+        carrier.spares.append(self.spare)
 
     async def probe(self, extra: str = "") -> tuple[Facts, bytes]:
         """Start the first shell and look at the remote, in one flight.
@@ -73,12 +76,12 @@ class ControlShells:
             ConnectError, ConnectionLostError, ChannelError, ProtocolError, RemoteTimeoutError: none could be started.
         """
         async with self._places:
-            shell = self._idle.pop() if self._idle else await self._start()
+            shell = self._idle.pop() if self._idle else await self._start_or_wait()
             try:
                 yield shell
             finally:
                 if shell.usable and not self._closed:
-                    self._idle.append(shell)
+                    self._give_back(shell)
                 else:
                     shell.close()
 
@@ -102,9 +105,39 @@ class ControlShells:
                 self._drop_idle()
                 retry = False
 
-    async def _start(self, *, reconnect: bool = True) -> ControlShell:
-        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, reconnect=reconnect)
+    async def _start(self, *, wanted: bool = True) -> ControlShell:
+        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, wanted=wanted)
         return shell
+
+    async def _start_or_wait(self) -> ControlShell:
+        """A new shell, or one that comes back before there is room for a new one."""
+        starting = asyncio.create_task(self._start())
+        try:
+            while not starting.done():
+                self._returned.clear()
+                returned = asyncio.create_task(self._returned.wait())
+                try:
+                    await asyncio.wait([starting, returned], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    returned.cancel()
+                if not starting.done() and self._idle and self._carrier.crowded:
+                    return self._idle.pop()
+            return starting.result()
+        finally:
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+
+    def _give_back(self, shell: ControlShell) -> None:
+        self._idle.append(shell)
+        self._returned.set()
+
+    def spare(self, last: bool) -> bool:
+        """Give up an idle shell, the last one only if told so; whether there was one."""
+        if len(self._idle) < (1 if last else 2):
+            return False
+        self._idle.pop(0).close()
+        return True
 
     def _drop_idle(self) -> None:
         for shell in self._idle:
@@ -116,7 +149,7 @@ class ControlShells:
         with contextlib.suppress(RemoteError):
             if len(self._idle) < 2 and not self._closed:
                 async with self._places:
-                    self._idle.append(await self._start(reconnect=False))
+                    self._give_back(await self._start(wanted=False))
 
     def close(self) -> None:
         """Let go of every idle shell; lent ones go when they come back."""

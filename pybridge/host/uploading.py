@@ -82,9 +82,10 @@ class Uploader:
         )
         lines.append("}\n")
         timeout = _deadline(content)
-        process = await self._carrier.start(START_COMMAND, stdin=encode_text("\n".join(lines)))
+        process = None
         try:
             async with asyncio.timeout(timeout):
+                process = await self._carrier.start(START_COMMAND, stdin=encode_text("\n".join(lines)))
                 chosen = await _answer(process, marker, step)
                 view = memoryview(content)
                 for at in range(0, len(content), _PIECE):
@@ -99,7 +100,8 @@ class Uploader:
                 f"Sending {step.change.path} took longer than {timeout:.0f} s.", next_step="The file was not changed."
             ) from None
         finally:
-            process.close()
+            if process is not None:
+                process.close()
         if status.code != 0:
             raise failure(step, "upload", decode_text(bytes(said)))
         return candidates[chosen]

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from pybridge.errors import ConnectionLostError, RemoteError
+from pybridge.errors import ConnectError, ConnectionLostError, RemoteError
 from pybridge.transport.asyncssh_quietly import asyncssh
 
 _USUAL_CHANNELS = 10
@@ -130,6 +130,11 @@ class ConnectionGroup:
         """Whether there is no connection, and the last attempt failed a short while ago."""
         return not self.links and self._failure is not None and self._now() < self._may_grow_at
 
+    @property
+    def crowded(self) -> bool:
+        """Whether somebody waits for a channel to close, since no further connection is to be had."""
+        return bool(self._waiting) and self._connecting is None
+
     async def acquire(self, *, reconnect: bool = True) -> Reservation:
         """Reserve a channel on a connection; release it when the channel is closed.
 
@@ -207,8 +212,18 @@ class ConnectionGroup:
         untried = [link for link in self._links if link.has_room(self._now(), beyond_usual=True)]
         if untried:
             return min(untried, key=lambda link: link.channels)
+        self._close_idle_sftp()
         self._discard_abandoned()
         return None
+
+    def _close_idle_sftp(self) -> None:
+        """Give up one SFTP session that nobody uses: it holds a channel."""
+        for link in self._links:
+            if link.idle_sftp:
+                session = link.idle_sftp.pop()
+                session.client.exit()
+                session.place.release()
+                return
 
     def _discard_abandoned(self) -> None:
         """Give up a connection on which nothing runs but programs that outlive their closed channels."""
@@ -225,8 +240,10 @@ class ConnectionGroup:
     async def _add_link(self) -> None:
         try:
             connection = await self._connect()
-        except RemoteError as error:
-            self._failure = error
+        except Exception as error:
+            # Also one that nobody thought of: those who wait must not try for ever.
+            failure = error if isinstance(error, RemoteError) else ConnectError(f"Connecting failed: {error!r}.")
+            self._failure = failure
             self._may_grow_at = self._now() + _GROW_PAUSE_SECONDS
         else:
             self._failure = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Stream(enum.Enum):
@@ -105,4 +105,14 @@ class Carrier(Protocol):
 
     async def close(self) -> None:
         """Close every process and connection."""
+        ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A carrier whose other side allows only so many processes at once (MaxSessions of OpenSSH)."""
+
+    @property
+    def crowded(self) -> bool:
+        """A start waits, and goes on only when a process of ours has ended."""
         ...

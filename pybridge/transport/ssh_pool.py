@@ -92,6 +92,11 @@ class SshPool:
         links = [link for group in self._groups.values() for link in group.links]
         return any("dropbear" in str(link.connection.get_extra_info("server_version")).lower() for link in links)
 
+    @property
+    def crowded(self) -> bool:
+        """A start waits for a channel that only the end of another one can give."""
+        return any(group.crowded for group in self._groups.values())
+
     async def connect(self) -> None:
         """Make the first connection, if there is none.
 

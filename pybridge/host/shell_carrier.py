@@ -1,0 +1,101 @@
+"""Starts shells on a carrier: said the way the login shell takes it, and with room made where the server allows few.
+
+A server may allow one channel per connection (MaxSessions 1) and few connections. Shells that wait for work must not
+keep out those that somebody waits for, so one of them is given up for each start that would wait otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pybridge.errors import ChannelError
+from pybridge.host.login_shell import START_COMMAND
+from pybridge.transport.process import ByteProcess, Carrier, Limited
+
+_LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 0.4
+"""Between two shells given up: a closed channel is free only when the server says so."""
+
+_LAST_SECONDS = 2.0
+"""How long a start waits until the very last idle shell is given up for it."""
+
+Spare = Callable[[bool], bool]
+"""Gives up an idle shell, the last one of its kind only if told so; whether it did."""
+
+
+class NoRoomError(ChannelError):
+    """The server allows no further process now, and nobody waits for this one."""
+
+
+class ShellCarrier:
+    """A carrier whose `START_COMMAND` is said the way this remote's login shell takes it (implements `Carrier`).
+
+    Args:
+        carrier: what starts processes.
+    """
+
+    def __init__(self, carrier: Carrier) -> None:
+        self._carrier = carrier
+        self._limited = carrier if isinstance(carrier, Limited) else None
+        self._given_up_at = 0.0
+        self.spares: list[Spare] = []
+        """What may be given up to make room, the dearest last."""
+        self.way = START_COMMAND
+        """What is sent in place of `START_COMMAND`."""
+
+    @property
+    def opening_is_delicate(self) -> bool:
+        return self._carrier.opening_is_delicate
+
+    @property
+    def crowded(self) -> bool:
+        """A start waits, and goes on only when a process of ours has ended."""
+        return self._limited is not None and self._limited.crowded
+
+    async def start(
+        self, command: str, *, stdin: bytes = b"", reconnect: bool = True, wanted: Callable[[], bool] = lambda: True
+    ) -> ByteProcess:
+        """Start a command; see `Carrier.start`.
+
+        Args:
+            wanted: whether somebody waits for it, so that room is to be made.
+
+        Raises:
+            NoRoomError: the server allows no further process, and it is not wanted.
+        """
+        said = self.way if command == START_COMMAND else command
+        starting = asyncio.ensure_future(self._carrier.start(said, stdin=stdin, reconnect=reconnect))
+        if self._limited is None:
+            return await starting
+        loop = asyncio.get_running_loop()
+        crowded_since = None
+        try:
+            while not (await asyncio.wait([starting], timeout=_LOOK_SECONDS))[0]:
+                if not self._limited.crowded:
+                    crowded_since = None
+                    continue
+                crowded_since = crowded_since or loop.time()
+                if not wanted():
+                    raise NoRoomError("the server allows no further process for now")
+                self._make_room(last=loop.time() - crowded_since > _LAST_SECONDS)
+        except BaseException:
+            if not starting.cancel() and not starting.cancelled() and starting.exception() is None:
+                starting.result().close()
+            raise
+        return starting.result()
+
+    async def upload(self, path: str, content: bytes) -> None:
+        """Create and fill a file; see `Carrier.upload`."""
+        await self._carrier.upload(path, content)
+
+    async def close(self) -> None:
+        """Close every process and connection."""
+        await self._carrier.close()
+
+    def _make_room(self, *, last: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._given_up_at < _PAUSE_SECONDS:
+            return
+        if any(spare(False) for spare in self.spares) or (last and any(spare(True) for spare in self.spares)):
+            self._given_up_at = now

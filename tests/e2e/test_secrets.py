@@ -184,12 +184,18 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("wrapped", [False, True], ids=["itself", "npm's script"])
-def test_nothing_shows_while_a_command_runs(
-    make_home: MakeHome, guarded: Guarded, tmp_path: Path, wrapped: bool
-) -> None:
+@pytest.mark.parametrize("start", ["itself", "npm's script", "password command", "askpass"])
+def test_nothing_shows_while_a_command_runs(make_home: MakeHome, guarded: Guarded, tmp_path: Path, start: str) -> None:
     environment = dict(guarded.environment)
-    if wrapped:
+    if start in ("password command", "askpass"):
+        password = tmp_path / "keys" / "password"
+        password.write_text(environment.pop("REMOTE_PASSWORD") + "\n")
+        program = tmp_path / "keys" / "print-it"
+        program.write_text(f"#!/bin/sh\nenv >{tmp_path}/asked\nexec cat {password}\n")
+        program.chmod(0o700)
+        asked = {"SSH_ASKPASS": str(program), "SSH_ASKPASS_REQUIRE": "force"}
+        environment |= {"REMOTE_PASSWORD_COMMAND": str(program)} if start == "password command" else asked
+    if start == "npm's script":
         script = tmp_path / "opencode"
         script.write_text(WRAPPER.format(node=need("node"), binary=str(opencode_binary())))
         script.chmod(0o755)
@@ -202,6 +208,10 @@ def test_nothing_shows_while_a_command_runs(
     assert (run.only.status, run.only.text) == ("completed", "logged in\n"), run
     assert guarded.token not in run.stdout + run.stderr
     guarded.assert_hidden(home, shown)
+    if (tmp_path / "asked").exists():
+        assert guarded.token not in (tmp_path / "asked").read_text()
+    else:
+        assert start in ("itself", "npm's script")
 
 
 @pytest.mark.whole

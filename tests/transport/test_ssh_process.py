@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,16 +11,28 @@ import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.errors import ConnectionLostError
+from pybridge.transport.carriers import RemoteCarrier
 from pybridge.transport.output_queue import UNREAD_LIMIT
 from pybridge.transport.process import ExitStatus, Stream
-from pybridge.transport.ssh_pool import SshPool
 from tests.kit.asyncssh_server import EmbeddedServer
-from tests.kit.pools import finish, open_pool, rewrite_known_hosts, run, through, until
+from tests.kit.pools import finish, open_pool, open_system_ssh, rewrite_known_hosts, run, through, until
+from tests.kit.shared_ssh import shared_ssh
 from tests.kit.sshd import SshServer
 
+SYSTEM_SSH = [pytest.param(f"{way}-{server}", marks=pytest.mark.whole) for way, server in (
+    ("system", "openssh"), ("system", "dropbear"), ("shared", "openssh"), ("shared", "dropbear"))]  # fmt: skip
+"""The same over the system's ssh, on a connection of its own or on one of the user's."""
 
-@pytest.fixture(params=["openssh", "dropbear", "embedded"])
-async def pool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SshPool]:
+
+@pytest.fixture(params=["openssh", "dropbear", "embedded", *SYSTEM_SSH])
+async def pool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RemoteCarrier]:
+    way, _, name = request.param.partition("-")
+    if name:
+        server = request.getfixturevalue(name)
+        with shared_ssh(server.ssh_command) if way == "shared" else contextlib.nullcontext(server) as own:
+            async with open_system_ssh(own.ssh_command) as found:
+                yield found
+        return
     if request.param != "embedded":
         server: SshServer = request.getfixturevalue(request.param)
         async with open_pool(server.ssh_command) as found:
@@ -32,16 +45,18 @@ async def pool(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
             yield found
 
 
-async def test_streams_are_apart_and_the_exit_code_is_known(pool: SshPool) -> None:
+async def test_streams_are_apart_and_the_exit_code_is_known(pool: RemoteCarrier) -> None:
     output = await run(pool, "echo out; echo err >&2; exit 7")
     assert (output.stdout, output.stderr, output.status) == (b"out\n", b"err\n", ExitStatus(code=7))
 
 
-async def test_signals_are_named(pool: SshPool) -> None:
-    assert (await run(pool, "kill -9 $$")).status == ExitStatus(signal="KILL")
+async def test_signals_are_named(pool: RemoteCarrier, request: pytest.FixtureRequest) -> None:
+    """But not by an ssh that shares its connection: it tells only that there is no exit code."""
+    told = not request.node.callspec.params["pool"].startswith("shared")
+    assert (await run(pool, "kill -9 $$")).status == (ExitStatus(signal="KILL") if told else ExitStatus())
 
 
-async def test_pieces_come_in_order_of_arrival(pool: SshPool) -> None:
+async def test_pieces_come_in_order_of_arrival(pool: RemoteCarrier) -> None:
     process = await pool.start("echo 1; sleep 0.3; echo 2 >&2; sleep 0.3; echo 3")
     pieces = []
     while (piece := await process.read()) is not None:
@@ -49,7 +64,7 @@ async def test_pieces_come_in_order_of_arrival(pool: SshPool) -> None:
     assert pieces == [(Stream.STDOUT, b"1\n"), (Stream.STDERR, b"2\n"), (Stream.STDOUT, b"3\n")]
 
 
-async def test_every_byte_passes_both_ways(pool: SshPool) -> None:
+async def test_every_byte_passes_both_ways(pool: RemoteCarrier) -> None:
     data = bytes(range(256)) * 4000
     process = await pool.start("cat", stdin=data[:100_000])
 
@@ -75,7 +90,7 @@ async def test_exit_is_known_while_a_child_holds_the_streams(openssh: SshServer)
         assert await reading is None
 
 
-async def test_output_ends_while_the_process_goes_on(pool: SshPool) -> None:
+async def test_output_ends_while_the_process_goes_on(pool: RemoteCarrier) -> None:
     process = await pool.start("exec 1>&- 2>&-; read line; exit ${line}")
     reading = asyncio.ensure_future(process.read())
     await process.write(b"5\n")
@@ -97,7 +112,7 @@ async def test_unread_output_is_bounded(openssh: SshServer) -> None:
         assert output.stderr == b"done\n"
 
 
-async def test_an_unread_process_still_tells_its_exit(pool: SshPool) -> None:
+async def test_an_unread_process_still_tells_its_exit(pool: RemoteCarrier) -> None:
     process = await pool.start(f"head -c {UNREAD_LIMIT * 3} /dev/zero; exit 3")
     assert await process.wait_exit() == ExitStatus(code=3)
     assert len((await finish(process)).stdout) == UNREAD_LIMIT * 3
@@ -120,7 +135,7 @@ async def test_a_broken_connection_is_told_to_every_waiter(openssh: SshServer) -
         assert process.exit_status is None
 
 
-async def test_closing_the_pool_ends_its_processes(pool: SshPool) -> None:
+async def test_closing_the_pool_ends_its_processes(pool: RemoteCarrier) -> None:
     process = await pool.start("cat")
     waiting = asyncio.ensure_future(process.wait_exit())
     await asyncio.sleep(0)
@@ -129,7 +144,7 @@ async def test_closing_the_pool_ends_its_processes(pool: SshPool) -> None:
         await waiting
 
 
-async def test_input_for_a_process_that_has_ended_is_dropped(pool: SshPool) -> None:
+async def test_input_for_a_process_that_has_ended_is_dropped(pool: RemoteCarrier) -> None:
     process = await pool.start("exit 0")
     assert await process.wait_exit() == ExitStatus(code=0)
     assert await process.read() is None
@@ -139,7 +154,7 @@ async def test_input_for_a_process_that_has_ended_is_dropped(pool: SshPool) -> N
     process.close()
 
 
-async def test_closed_process_reads_as_ended(pool: SshPool) -> None:
+async def test_closed_process_reads_as_ended(pool: RemoteCarrier) -> None:
     process = await pool.start("cat; echo more", stdin=b"x" * 1000)
     process.close()
     assert await process.read() is None

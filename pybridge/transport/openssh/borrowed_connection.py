@@ -60,7 +60,7 @@ class BorrowedConnection:
     @property
     def granted(self) -> int:
         """How many of them the server has opened."""
-        return sum(session.exit_status is None for session in self._sessions)
+        return sum(not session.ended for session in self._sessions)
 
     def tell(self, on_change: Callable[[], None]) -> None:
         """Have `on_change` called whenever a session has gone, or the connection."""
@@ -101,7 +101,7 @@ class BorrowedConnection:
     async def close(self) -> None:
         """End our sessions; the connection stays."""
         for session in tuple(self._sessions):
-            session.close()
+            session.lose()
         self._watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watching
@@ -112,7 +112,7 @@ class BorrowedConnection:
 
     def _gone(self) -> None:
         self._count -= 1
-        self._sessions = {session for session in self._sessions if session.exit_status is None}
+        self._sessions = {session for session in self._sessions if not session.ended}
         self._on_change()
 
     async def _watch(self) -> None:

@@ -57,6 +57,7 @@ class BorrowedSession:
         self._writable.set()
         self._exit_status: ExitStatus | None = None
         self._lost = False
+        self._ended = False
         self._exited = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -141,6 +142,17 @@ class BorrowedSession:
             raise self._lost_error()
         return self._exit_status
 
+    def lose(self) -> None:
+        """The connection is given up."""
+        self._lost = self._exit_status is None
+        self._output.end(self._lost_error() if self._lost else None)
+        self.close()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it holds nothing on the connection any more."""
+        return self._ended
+
     def close(self) -> None:
         self._output.discard()
         if self._watching is not None:
@@ -171,26 +183,22 @@ class BorrowedSession:
                 os.close(descriptor)
 
     async def _watch(self, connection_lives: Callable[[], bool]) -> None:
-        code: int | None = None
         try:
             while True:
                 message = Parts(await _receive(self._control))
                 if message.number() == _EXIT_MESSAGE:
                     message.number()
-                    code = message.number()
+                    self._exit_status = ExitStatus(code=message.number())
+                    self._exited.set()
         except (OSError, EOFError, ValueError):
             pass
         await asyncio.sleep(0)  # that the whole connection has gone is seen in the same round of the loop
-        if code is None and not connection_lives():
-            self._lost = True
-        else:
-            self._exit_status = ExitStatus(code=code)  # a signal is not told on this way
+        self._lost = self._exit_status is None and not connection_lives()
+        if self._exit_status is None and not self._lost:
+            self._exit_status = ExitStatus()  # a signal is not told on this way
         if self._lost and not self._readers:
             self._output.end(self._lost_error())
-        self._exited.set()
-        self._writable.set()
-        self._control.close()
-        self._on_closed()
+        self._end()
 
     def _give(self, data: bytes) -> None:
         if data and self._stdin is not None and not self._stdin.is_closing():
@@ -216,11 +224,19 @@ class BorrowedSession:
             reader.close()
         if self._stdin is not None:
             self._stdin.abort()
-        self._control.close()
-        if not self._exited.is_set():
+        if self._exit_status is None and not self._lost:
             self._exit_status = ExitStatus()
-            self._exited.set()
-            self._writable.set()
+        self._end()
+
+    def _end(self) -> None:
+        if self._control.fileno() >= 0:
+            # A `sock_recv` that is being cancelled would otherwise stop the reading of whatever gets this number next.
+            asyncio.get_running_loop().remove_reader(self._control)
+            self._control.close()
+        self._exited.set()
+        self._writable.set()
+        if not self._ended:
+            self._ended = True
             self._on_closed()
 
     def _pause(self) -> None:
@@ -261,6 +277,7 @@ class _Input(asyncio.BaseProtocol):
         self._session._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._session._stdin = None
         self._session._writable.set()
 
 

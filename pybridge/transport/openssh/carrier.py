@@ -270,7 +270,7 @@ class OpensshCarrier:
 
     def _renew(self, next_step: str | None) -> str:
         if self._borrowed_before:
-            words = shlex.join(self._ssh.command.words("-f", "-N", "-M"))
+            words = shlex.join(self._ssh.command.words("-f", "-N", "-M", "-S", str(self._ssh.control_path)))
             first = f"Your shared connection at {self._ssh.control_path} is gone. Open it again: {words}"
         else:
             first = "The connection that `pybridge launch` had opened is gone. End OpenCode and run it again."

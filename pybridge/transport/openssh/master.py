@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import time
 from asyncio.subprocess import Process
@@ -33,24 +34,12 @@ _SAID_LIMIT = 256 * 1024
 _END_SECONDS = 1.0
 
 _KEEPER = """
-folder=$1 program=$2
-shift 2
-exec 3<&0
-"$@" </dev/null 3<&- &
-login=$!
-{
-  trap '' HUP INT TERM
-  while read -r x; do :; done <&3
-  exec 3<&-
-  [ -e "$folder/in" ] || kill "$login"
-  "$program" -F none -S "$folder/c" -O exit -- pybridge
-  rm -rf -- "$folder"
-} </dev/null >/dev/null 2>&1 &
-exec 3<&-
-wait "$login"
-status=$?
-: > "$folder/in"
-exit "$status"
+trap '' HUP INT TERM
+while read -r x; do :; done
+exec 0</dev/null
+[ -s "$1/login" ] && kill "$(cat "$1/login")"
+"$2" -F none -S "$1/c" -O exit -- pybridge
+rm -rf -- "$1"
 """
 
 
@@ -62,9 +51,9 @@ class Master:
         server: the server's name of itself, where it is known.
     """
 
-    def __init__(self, folder: Path, lifeline: int, server: str | None) -> None:
+    def __init__(self, folder: Path, keeper: _Keeper, server: str | None) -> None:
         self._folder = folder
-        self._lifeline = lifeline
+        self._keeper = keeper
         self.path = str(folder / "c")
         self.server = server
 
@@ -83,33 +72,66 @@ class Master:
             LocalStorageError: no private folder can be made.
         """
         folder = _folder()
-        reading, lifeline = os.pipe()
         try:
-            try:
-                server = await _log_in(ssh, credentials, folder, reading, terminal=terminal)
-            finally:
-                os.close(reading)
+            keeper = _Keeper(folder, ssh.command.program)
+        except OSError as error:
+            folder.rmdir()
+            raise LocalStorageError(f"sh cannot be started: {error.strerror or error}.") from error
+        try:
+            server = await _log_in(ssh, credentials, folder, terminal=terminal)
         except BaseException:
-            os.close(lifeline)
-            await asyncio.shield(_removed(folder))
+            await asyncio.shield(keeper.end())
             raise
-        return cls(folder, lifeline, server)
+        return cls(folder, keeper, server)
 
     def hand_over(self) -> None:
         """Let the program this process becomes hold the connection."""
-        os.set_inheritable(self._lifeline, True)
+        self._keeper.hand_over()
 
     async def close(self) -> None:
         """End it, and wait until that is done."""
-        if self._lifeline >= 0:
+        await self._keeper.end()
+
+
+class _Keeper:
+    """The small `sh` that ends the connection, and our end of its pipe."""
+
+    def __init__(self, folder: Path, program: str) -> None:
+        self._folder = folder
+        reading, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                ["sh", "-c", _KEEPER, "pybridge-ssh", str(folder), program],
+                stdin=reading,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # what ends the terminal's processes, or ours, does not end it
+            )
+        except BaseException:
             os.close(self._lifeline)
-            self._lifeline = -1
-            await _removed(self._folder)
+            raise
+        finally:
+            os.close(reading)
+
+    def hand_over(self) -> None:
+        os.set_inheritable(self._lifeline, True)
+
+    async def end(self) -> None:
+        """Have it do its work, and wait for that; do it ourselves where it is not there any more."""
+        if self._lifeline < 0:
+            return
+        os.close(self._lifeline)
+        self._lifeline = -1
+        deadline = time.monotonic() + _END_SECONDS
+        while self._process.poll() is None and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
-async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, lifeline: int, *, terminal: bool) -> str | None:
+async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, *, terminal: bool) -> str | None:
     own_program = os.environ.get("SSH_ASKPASS") or None
-    said = folder / "said"
+    said, login = folder / "said", folder / "login"
+    options = _options(ssh, credentials, terminal=terminal)
     async with contextlib.AsyncExitStack() as closing:
         questions = Questions(ssh.target, credentials, folder, None if terminal else own_program, terminal=terminal)
         await closing.enter_async_context(questions)
@@ -119,16 +141,14 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, lifeline
             environment = {"DISPLAY": ":0", **environment, **questions.environment}
         output = None if terminal else closing.enter_context(said.open("ab"))
         process = await asyncio.create_subprocess_exec(
-            *("sh", "-c", _KEEPER, "pybridge-ssh", str(folder), ssh.command.program),
-            *ssh.command.words(
-                "-f", "-N", "-T", "-S", str(folder / "c"), *_options(ssh, credentials, terminal=terminal)
-            ),
-            stdin=lifeline,
+            *ssh.command.words("-f", "-N", "-T", "-S", str(folder / "c"), *options),
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=environment,
             start_new_session=not terminal,
         )
+        login.write_bytes(b"%d\n" % process.pid)
         try:
             status = await _wait(process, questions, None if terminal else LOGIN_SECONDS)
         except TimeoutError as error:
@@ -136,6 +156,11 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, lifeline
                 f"ssh did not finish its login to {ssh.target} within {LOGIN_SECONDS:.0f} s.",
                 next_step="It may wait for a touch. Start OpenCode with `pybridge launch` in a terminal.",
             ) from error
+        finally:
+            login.unlink(missing_ok=True)
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
         text = "" if terminal else _read(said)
         if status == 0 and (folder / "c").exists():
             return _server(text)
@@ -148,7 +173,7 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, lifeline
 
 
 async def _wait(process: Process, questions: Questions, seconds: float | None) -> int:
-    """Wait for the login to succeed or fail. What is left of it otherwise ends with the pipe."""
+    """Wait for the login to succeed or fail."""
     ended = asyncio.ensure_future(process.wait())
     try:
         async with asyncio.timeout(seconds):
@@ -190,14 +215,6 @@ def _folder() -> Path:
         "No private folder for the socket of ssh can be made.",
         next_step="Set TMPDIR to a folder on a local disk with a short path.",
     )
-
-
-async def _removed(folder: Path) -> None:
-    """Wait for the keeper to do its work; do it ourselves where it is not there to do it."""
-    deadline = time.monotonic() + _END_SECONDS
-    while os.path.lexists(folder) and time.monotonic() < deadline:  # noqa: ASYNC110, ASYNC240
-        await asyncio.sleep(0.01)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read(path: Path) -> str:

@@ -87,6 +87,7 @@ async def test_a_lost_connection_is_named_and_the_next_call_connects_again(opens
     assert states == [PoolState.READY, PoolState.LOST, PoolState.RECONNECTING, PoolState.READY]
 
 
+@pytest.mark.whole
 async def test_a_server_that_is_killed_ends_what_runs_and_refuses_the_next_call(tmp_path: Path) -> None:
     server = start_openssh(tmp_path / "sshd")
     async with open_system_ssh(server.ssh_command) as carrier:
@@ -102,6 +103,7 @@ async def test_a_server_that_is_killed_ends_what_runs_and_refuses_the_next_call(
         assert carrier.state is PoolState.FAILED
 
 
+@pytest.mark.whole
 async def test_one_session_of_the_server_is_shared_in_turn(tmp_path: Path) -> None:
     server = start_openssh(tmp_path / "sshd", ["MaxSessions 1"])
     try:
@@ -119,6 +121,7 @@ async def test_one_session_of_the_server_is_shared_in_turn(tmp_path: Path) -> No
         server.stop()
 
 
+@pytest.mark.whole
 async def test_a_channel_is_let_go_of_when_nobody_waits_for_it(openssh: SshServer) -> None:
     async with DelayProxy(openssh.port, 0.1) as proxy, open_system_ssh(through(openssh, proxy)) as carrier:
         await carrier.connect()
@@ -132,12 +135,14 @@ async def test_a_channel_is_let_go_of_when_nobody_waits_for_it(openssh: SshServe
         assert (await run(carrier, "echo well")).stdout == b"well\n"
 
 
+@pytest.mark.whole
 async def test_there_is_no_upload_of_its_own(openssh: SshServer) -> None:
     async with open_system_ssh(openssh.ssh_command) as carrier:
         with pytest.raises(ChannelError):
             await carrier.upload("/tmp/x", b"")
 
 
+@pytest.mark.whole
 async def test_environment_of_the_configuration_is_asked_for(openssh: SshServer, tmp_path: Path) -> None:
     text = openssh.ssh_command_with("-o", "SetEnv=PYBRIDGE_TEST_A=1")
     async with open_system_ssh(text) as carrier:

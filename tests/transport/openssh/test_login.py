@@ -43,6 +43,7 @@ async def hello(text: str, **options: str | None) -> bytes:
         return (await run(carrier, "echo hello")).stdout
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("method", ["password", "interactive"])
 async def test_a_password_is_given(tmp_path: Path, method: str) -> None:
     async with EmbeddedServer(
@@ -87,6 +88,7 @@ async def test_a_one_time_code_is_asked_for_by_the_users_own_program_once_for_th
     assert (tmp_path / "asked").read_text().count("Verification code") == 1
 
 
+@pytest.mark.whole
 async def test_a_password_and_a_code_in_one_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours answers what it knows, the user's program the rest."""
     monkeypatch.setenv("SSH_ASKPASS", askpass(tmp_path, "echo 123456"))
@@ -109,6 +111,7 @@ async def test_a_code_that_nobody_can_give_ends_the_login_with_what_to_do(tmp_pa
         assert server.answers == []
 
 
+@pytest.mark.whole
 async def test_an_encrypted_key_is_opened(openssh: SshServer, tmp_path: Path) -> None:
     key = make_key(tmp_path / "key", passphrase="open sesame")
     authorized = openssh.folder / "authorized_keys"
@@ -123,6 +126,7 @@ async def test_an_encrypted_key_is_opened(openssh: SshServer, tmp_path: Path) ->
         authorized.write_text(kept)
 
 
+@pytest.mark.whole
 async def test_a_jump_host_is_not_shown_the_password(tmp_path: Path) -> None:
     folder = tmp_path / "target"
     folder.mkdir()
@@ -149,6 +153,7 @@ async def test_law5_an_unknown_host_key_is_refused(openssh: SshServer, tmp_path:
     assert (tmp_path / "empty").read_text() == ""
 
 
+@pytest.mark.whole
 async def test_law5_a_changed_host_key_is_refused_and_a_new_one_accepted(openssh: SshServer, tmp_path: Path) -> None:
     known = tmp_path / "known"
     key = make_key(tmp_path / "other").with_suffix(".pub").read_text()
@@ -160,6 +165,7 @@ async def test_law5_a_changed_host_key_is_refused_and_a_new_one_accepted(openssh
     assert known.read_text() != ""
 
 
+@pytest.mark.whole
 async def test_hosts_that_cannot_be_reached_are_told_apart(openssh: SshServer) -> None:
     with pytest.raises(ConnectionRefusedByHostError):
         await hello(openssh.ssh_command_with(port=free_port()))

@@ -45,7 +45,8 @@ class Connector:
 
     def __init__(self, target: SshTarget, credentials: Credentials) -> None:
         self.target = target
-        self._sources = SecretSources(credentials)
+        # In batch mode nobody is asked anything.
+        self._sources = SecretSources(replace(credentials, askpass=None) if target.batch_mode else credentials)
         self._opener = KeyOpener(self._sources)
         self._identities = [(hop, IdentityLoader(hop, self._opener)) for hop in (*target.jumps, target)]
         self._denied: RemoteError | None = None

@@ -63,6 +63,7 @@ class SshTarget:
     ca_signature_algorithms: str | None = None
     host_key_alias: str | None = None
     hash_known_hosts: bool = False
+    batch_mode: bool = False
     required_rsa_bits: int = DEFAULT_RSA_BITS
     strict_host_key_checking: StrictHostKeyChecking = "ask"
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
@@ -178,6 +179,7 @@ class _Resolver:
             ca_signature_algorithms=config.get("CASignatureAlgorithms"),
             host_key_alias=values.text("HostKeyAlias"),
             hash_known_hosts=values.flag("HashKnownHosts"),
+            batch_mode=values.flag("BatchMode"),
             required_rsa_bits=max(values.number("RequiredRSASize", DEFAULT_RSA_BITS), DEFAULT_RSA_BITS),
             strict_host_key_checking=values.strictness(),
             connect_timeout=float(values.seconds("ConnectTimeout", int(DEFAULT_CONNECT_TIMEOUT))),

@@ -106,6 +106,18 @@ async def test_a_passphrase_is_asked_for_only_if_the_server_takes_the_key(openss
     ]
 
 
+async def test_batch_mode_asks_nobody(openssh: SshServer, tmp_path: Path) -> None:
+    locked = make_key(tmp_path / "locked", passphrase="right")
+    authorized = openssh.folder / "authorized_keys"
+    authorized.write_text(authorized.read_text() + locked.with_suffix(".pub").read_text())
+    program = write_askpass(tmp_path, "echo right")
+    text = openssh.ssh_command_with("-oBatchMode=yes", key=locked)
+    async with open_pool_with(text, Credentials(askpass=Askpass(str(program)))) as pool:
+        with pytest.raises(AuthenticationError, match="it is encrypted"):
+            await pool.connect()
+    assert prompts_of(program) == []
+
+
 @pytest.mark.whole
 async def test_the_person_is_not_held_to_the_connect_timeout(tmp_path: Path) -> None:
     """The answer comes only after that time: the program waits for it to pass."""

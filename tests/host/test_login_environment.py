@@ -75,7 +75,7 @@ async def test_a_login_that_hangs_or_execs_away_is_done_without(login: Callable)
     assert host.login.how == "none"
     running = "ps -eo args= | grep -E '^sleep 4716'; :"
     async with asyncio.timeout(40):
-        while any(argument in await output(host, running) for argument in arguments):
+        while set(arguments) & set((await output(host, running)).split()):
             await asyncio.sleep(0.1)
 
 

@@ -22,6 +22,11 @@ class Credentials:
     keyring: bool = False
     askpass: Askpass | None = None
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether something is given here that need not be looked for."""
+        return any(value is not None for value in (self.password, self.key_passphrase, self.password_command))
+
     @classmethod
     def of(cls, settings: Settings) -> Credentials:
         """What the settings and this process's environment (SSH_ASKPASS) offer. Nothing is asked or run yet."""

@@ -136,7 +136,7 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, *, termi
         questions = Questions(ssh.target, credentials, folder, None if terminal else own_program, terminal=terminal)
         await closing.enter_async_context(questions)
         environment = dict(os.environ)
-        if not terminal or credentials.password is not None or credentials.key_passphrase is not None:
+        if not terminal or credentials.has_secrets:
             # A display is what old versions want to see before they ask by a program.
             environment = {"DISPLAY": ":0", **environment, **questions.environment}
         output = None if terminal else closing.enter_context(said.open("ab"))

@@ -13,12 +13,14 @@ import logging
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pybridge.errors import AuthenticationError, HostKeyUnknownError, LocalStorageError
 from pybridge.locations import private_folder, state_folder, write_private
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.openssh.askpass import ANSWER, NEXT, PASS_ON, REFUSE, SOCKET, TERMINAL
+from pybridge.transport.secret_sources import Found, SecretSources
 from pybridge.transport.ssh_target import SshTarget
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,9 @@ class Questions:
         self._path = folder / "ask"
         self._own_program = own_program
         self._terminal = terminal
-        self._password_given = False
+        # SSH_ASKPASS is asked last, and by the name ssh gives its question.
+        self._sources = SecretSources(replace(credentials, askpass=None))
+        self._password: Found | None = None
         self._passphrase_given: set[str] = set()
         self._server: asyncio.Server | None = None
         self.remarks: list[str] = []
@@ -80,6 +84,7 @@ class Questions:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        await self._sources.close()
         self._path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,7 +92,7 @@ class Questions:
             try:
                 asked = (await reader.read(_LARGEST)) + (await reader.read(_LARGEST))
                 kind, _, prompt = asked.decode("utf-8", "surrogateescape").partition("\n")
-                reply = self.answer(kind, prompt)
+                reply = await self.answer(kind, prompt)
                 if reply is not None:
                     writer.write(reply)
                     await writer.drain()
@@ -97,7 +102,7 @@ class Questions:
             finally:
                 writer.close()
 
-    def answer(self, kind: str, prompt: str) -> bytes | None:
+    async def answer(self, kind: str, prompt: str) -> bytes | None:
         """The reply to one question; None where ssh is to be ended instead."""
         elsewhere = PASS_ON if self._own_program or self._terminal else None
         if kind == "none":
@@ -107,16 +112,19 @@ class Questions:
             return self._host_key(prompt)
         if prompt.startswith("Enter passphrase for"):
             return self._passphrase(prompt) or elsewhere or self._locked(prompt)
-        if self._asks_for_password(prompt) and self._credentials.password is not None:
-            if self._password_given:
+        if self._asks_for_password(prompt):
+            if self._password is not None:
                 return self._give_up(
                     AuthenticationError(
                         f"{self._target} did not accept the password. It is not tried again, since accounts lock.",
-                        next_step="Correct REMOTE_PASSWORD.",
+                        next_step=self._password.correction,
                     )
                 )
-            self._password_given = True
-            return ANSWER + self._credentials.password.encode("utf-8", "surrogateescape")
+            self._password = await self._sources.password(self._target, is_jump_host=False)
+            if self._sources.failure is not None:
+                return self._give_up(self._sources.failure)
+            if self._password is not None:
+                return ANSWER + self._password.value.encode("utf-8", "surrogateescape")
         return elsewhere or self._give_up(
             AuthenticationError(
                 f"To log in to {self._target}, ssh asks {prompt.strip()!r}, and here nobody can answer.",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.asyncssh_server import EmbeddedServer
-from tests.kit.sudo_server import PASSWORD, SudoServer
+from tests.kit.sudo_server import SudoServer
 
 ROOT = Path(__file__).parents[1]
 TESTS = 11
@@ -69,7 +69,7 @@ def test_D30_the_suite_passes_on_the_host_of_env_test_and_leaves_it_as_it_was(ki
                 tmp_path,
                 REMOTE_SSH=server.ssh_command,
                 REMOTE_WORKDIR="~/not there yet/at all",
-                REMOTE_SUDO_PASSWORD=PASSWORD,
+                REMOTE_SUDO_PASSWORD=server.password,
             )
         )
         assert done.returncode == 0, done.stdout + done.stderr

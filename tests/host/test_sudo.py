@@ -21,8 +21,8 @@ from pybridge.host.model import Command, CommandResult
 from pybridge.host.sudo import Sudo
 from tests.kit.counterparts import need
 from tests.kit.pools import open_pool
-from tests.kit.secret_places import NEEDLE, places_with
-from tests.kit.sudo_server import PASSWORD, SUDOERS, UID, USER, SudoServer
+from tests.kit.secret_places import places_with
+from tests.kit.sudo_server import SUDOERS, UID, USER, SudoServer
 from tests.kit.waiting import wait_until
 
 WRONG = "not the password"
@@ -81,14 +81,18 @@ class _Stopping:
 
 @contextlib.asynccontextmanager
 async def remote_on(
-    server: SudoServer, password: str | None = PASSWORD, *, scratch: str = "/tmp", shell: str | None = None
+    server: SudoServer, password: str | None = "", *, scratch: str = "/tmp", shell: str | None = None
 ) -> AsyncIterator[Remote]:
-    """A host on a server; its folder is looked at from outside, and removed."""
+    """A host on a server; its folder is looked at from outside, and removed.
+
+    Args:
+        password: for sudo; None for none, "" for the right one.
+    """
     folder = f"{scratch}/pybridge-{secrets.token_hex(16)}"
     async with open_pool(server.ssh_command) as pool:
         host = await Host.connect(pool, HostOptions(shell=shell))
         if password is not None:
-            host.offer_sudo(Sudo(password, folder))
+            host.offer_sudo(Sudo(password or server.password, folder))
         try:
             yield Remote(server, host, server.path(folder))
         finally:
@@ -177,11 +181,11 @@ async def test_law6_the_password_is_in_no_file_argument_or_environment(remote: R
             "touch ready; while [ -e ready ]; do sudo id -u; done; sudo -k id; env; set; $SUDO_ASKPASS; echo over"
         )
     )
-    home = remote.server.path(remote.server.home)
+    home, needle = remote.server.path(remote.server.home), remote.server.needle
     try:
         await asyncio.to_thread(wait_until, (home / "ready").exists, "sign of the command")
         for _ in range(5):
-            assert places_with([home, remote.folder, Path("/dev/shm")]) == []
+            assert places_with(needle, [home, remote.folder, Path("/dev/shm")]) == []
             for path in remote.folder.iterdir():
                 mode = path.lstat().st_mode
                 assert stat.S_ISFIFO(mode) or stat.S_ISLNK(mode) or path.name in {"askpass", "proven"}
@@ -189,17 +193,17 @@ async def test_law6_the_password_is_in_no_file_argument_or_environment(remote: R
         (home / "ready").unlink(missing_ok=True)
     ran = await running
     assert ran.output.endswith("pybridge: the password is for sudo only.\nover\n")
-    assert NEEDLE not in ran.output
+    assert needle not in ran.output
     assert remote.folder.stat().st_mode & 0o777 == 0o700
     # The look itself sees what is there to be seen.
-    (tmp_path / "file").write_text(f"x{NEEDLE}x")
+    (tmp_path / "file").write_text(f"x{needle}x")
     with (
-        subprocess.Popen(["sleep", "60"], env={"X": NEEDLE}) as one,
-        subprocess.Popen(["sh", "-c", "sleep 60; :", NEEDLE]) as two,
+        subprocess.Popen(["sleep", "60"], env={"X": needle}) as one,
+        subprocess.Popen(["sh", "-c", "sleep 60; :", needle]) as two,
     ):
         try:
             assert {f"/proc/{one.pid}/environ", f"/proc/{two.pid}/cmdline", str(tmp_path / "file")} <= set(
-                places_with([tmp_path])
+                places_with(needle, [tmp_path])
             )
         finally:
             one.kill()
@@ -295,7 +299,7 @@ async def test_law7_a_lost_client_ends_what_sudo_started(remote: Remote) -> None
     words = [sys.executable, "-c", CLIENT, remote.server.ssh_command, folder, text]
     client = subprocess.Popen(words, stdin=subprocess.PIPE)
     assert client.stdin is not None
-    client.stdin.write(PASSWORD.encode())
+    client.stdin.write(remote.server.password.encode())
     client.stdin.close()
     try:
         await asyncio.to_thread(

@@ -7,14 +7,9 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.kit.sudo_server import PASSWORD
 
-NEEDLE = PASSWORD[6:24]
-"""A part of the password that is the same however a shell quotes it."""
-
-
-def places_with(folders: Iterable[Path], needle: str = NEEDLE) -> list[str]:
-    """Files below `folders`, links not followed, and files of processes that hold `needle`."""
+def places_with(needle: str, folders: Iterable[Path]) -> list[str]:
+    """Files below `folders`, links not followed, and files in /proc, that hold `needle`."""
     wanted = needle.encode()
     paths = [str(path / name) for path in Path("/proc").glob("[0-9]*") for name in ("cmdline", "environ")]
     for folder in folders:

@@ -6,6 +6,7 @@ Nothing of the machine's own /etc, /run or /home is touched; sudo, PAM and the s
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import subprocess
 from pathlib import Path
@@ -15,9 +16,6 @@ from tests.kit.sshd import await_server, free_port, make_key
 
 USER = "pbdev"
 UID = 4711
-PASSWORD = " s3'c\"r\\t $HOME `x` %p é# "
-"""With everything that a shell, sudo or printf could take for something else."""
-
 SUDOERS = f"Defaults env_reset\nroot ALL=(ALL:ALL) ALL\n{USER} ALL=(ALL:ALL) ALL\n"
 
 _SETUP = """
@@ -50,6 +48,9 @@ class SudoServer:
 
     Attributes:
         home: the user's home folder, as the remote knows it.
+        password: the user's, no other server's, with everything that a shell, sudo or printf could take for something
+            else.
+        needle: a part of it that is the same however a shell quotes it.
     """
 
     def __init__(self, folder: Path, kind: str = "openssh", *, shell: str = "/bin/bash", setup: str = "") -> None:
@@ -57,6 +58,8 @@ class SudoServer:
         need("sudo")
         self.folder = folder
         self.home = f"/home/{USER}"
+        self.needle = f'c"r\\t{secrets.token_hex(8)} $HOME `x` %p é'
+        self.password = f" s3'{self.needle}# "
         self._write_users(shell)
         self.sudoers(SUDOERS)
         make_key(folder / "user_key")
@@ -114,7 +117,7 @@ class SudoServer:
     def _write_users(self, shell: str) -> None:
         crypt = subprocess.run(
             [need("openssl"), "passwd", "-6", "-stdin"],
-            input=PASSWORD.encode(), check=True, capture_output=True,
+            input=self.password.encode(), check=True, capture_output=True,
         ).stdout.decode().strip()  # fmt: skip
         lines = {
             "passwd": f"{USER}:x:{UID}:{UID}::{self.home}:{shell}",

@@ -19,7 +19,7 @@ from pybridge.tools.registry import call
 from pybridge.tools.session import Session, open_session
 from pybridge.tools.temporary_folder import remove_abandoned
 from tests.kit.pools import open_pool
-from tests.kit.sudo_server import PASSWORD, SUDOERS, SudoServer
+from tests.kit.sudo_server import SUDOERS, SudoServer
 from tests.kit.waiting import wait_until
 from tests.tools.kit import Call
 
@@ -61,7 +61,7 @@ async def remote(server: SudoServer, tmp_path: Path, monkeypatch: pytest.MonkeyP
     async with open_pool(server.ssh_command) as pool, contextlib.AsyncExitStack() as closing:
         host = await Host.connect(pool, HostOptions(workdir=server.home, login=False))
         closing.push_async_callback(host.close)
-        settings = Settings(ssh=server.ssh_command, workdir=server.home, sudo_password=Secret(PASSWORD))
+        settings = Settings(ssh=server.ssh_command, workdir=server.home, sudo_password=Secret(server.password))
         session = await open_session(settings, host, target_slug="test-host")
         closing.callback(session.store.close)
         closing.push_async_callback(session.remove_folders)

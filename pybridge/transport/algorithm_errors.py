@@ -13,8 +13,8 @@ from pybridge.transport.identities import Identities
 from pybridge.transport.ssh_target import SshTarget
 
 _AEAD = ("chacha20-poly1305@openssh.com", "aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
-_SIGNALS = ("ext-info-", "kex-strict-")
-"""What stands among the key exchange methods without being one: RFC 8308, and OpenSSH's strict key exchange."""
+_SIGNALS = ("ext-info-", "kex-strict-", "kexguess2@")
+"""What stands among the key exchange methods without being one: of RFC 8308, of OpenSSH, of dropbear."""
 _LEAST_WEAK = (
     "diffie-hellman-group14-sha1",
     "diffie-hellman-group-exchange-sha1",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pybridge.transport.asyncssh_quietly import asyncssh, public_key
 from pybridge.transport.key_files import FileKeyPair, KeyFile, KeyOpener, KeyUnusableError, read_key_file
+from pybridge.transport.rsa_size import too_short
 from pybridge.transport.ssh_target import SshTarget
 
 _AGENT_SECONDS = 10.0
@@ -132,6 +133,7 @@ class _Ordering:
 
     def fill(self) -> None:
         """Fill in the offers."""
+        self.in_agent = [pair for pair in self.in_agent if self._long_enough(pair.public_data, "a key of the agent")]
         for certificate in self.files.listed:
             self._offer_certificate(certificate, needed=True)
         named = self.files.public_data
@@ -144,11 +146,18 @@ class _Ordering:
         for file in self.files.keys:
             if file.public is None:
                 self.found.offers.append(self._opened_first(file))
-            elif file.public.public_data not in held:
+            elif file.public.public_data not in held and self._long_enough(file.public.public_data, str(file.path)):
                 self._offer(FileKeyPair(file.public, self._opening(file)))
         for certificate in self.files.beside:
             if certificate.public_data not in held:
                 self._offer_certificate(certificate, needed=False)
+
+    def _long_enough(self, public: bytes, name: str) -> bool:
+        """Whether RequiredRSASize lets a key be used; ssh passes over one that is too short."""
+        fault = too_short(public, self.target.required_rsa_bits)
+        if fault:
+            self.found.remark(f"{name}: {fault}")
+        return fault is None
 
     def _offer(self, pair: asyncssh.SSHKeyPair) -> None:
         async def offer() -> asyncssh.SSHKeyPair:
@@ -188,6 +197,8 @@ class _Ordering:
 
         async def offer() -> asyncssh.SSHKeyPair:
             key = await self._opening(file)()
+            if not self._long_enough(key.public_data, str(file.path)):
+                raise KeyUnusableError(f"{file.path}: {too_short(key.public_data, self.target.required_rsa_bits)}")
             return FileKeyPair(key.convert_to_public(), self._opening(file))
 
         return offer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ def canonical_name(host: str, rules: Rules, *, direct: bool, lookup: Lookup) -> 
     elif host.count(".") > rules.max_dots:
         return _follow(host, lookup(host) or "", rules) if rules.cnames else host
     else:
-        candidates = [f"{host}.{domain}." for domain in rules.domains if domain.lower() != "none"]
+        domains = itertools.takewhile(lambda domain: domain.lower() != "none", rules.domains)
+        candidates = [f"{host}.{domain}." for domain in domains]
     for candidate in candidates:
         cname = lookup(candidate)
         if cname is not None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybridge.errors import ConfigurationError
-from pybridge.transport.ssh_destination import check_user
 from pybridge.transport.ssh_keywords import KEYWORDS, Fate, Keyword, find_keyword
 from pybridge.transport.ssh_match import Facts, matches, wants_final_pass
 from pybridge.transport.ssh_tokens import Tokens, expand_environment, expand_user, local_user
@@ -120,7 +119,7 @@ class SshConfig:
         facts |= {"home": self._home, "host_key_alias": self.get("HostKeyAlias"), "jump": self.get("ProxyJump")}
         if setting is not None and setting.place != TYPED:
             user = Tokens(**facts, user="").expand(expand_environment(user), only="CdhijkLlnpu")
-        return Tokens(**facts, user=check_user(user))
+        return Tokens(**facts, user=user)
 
     def refuse_unusable(self) -> None:
         """Refuse what the files ask for and cannot be done. What was typed is refused where it is read.
@@ -210,13 +209,15 @@ class SshConfig:
         """The keyword; None for an unknown one that IgnoreUnknown names."""
         keyword = find_keyword(name)
         if keyword is None and not match_pattern_list(self.get("IgnoreUnknown") or "", name):
-            shown = name if len(name) < 60 else f"{name[:60]}..."
             near = difflib.get_close_matches(name.lower(), KEYWORDS, 1)
-            raise ConfigurationError(
-                f"{place}: OpenSSH has no option {shown!r}.",
-                next_step=f"Did you mean {KEYWORDS[near[0]].name}?"
+            step = (
+                f"Did you mean {KEYWORDS[near[0]].name}?"
                 if near
-                else f"Correct it, or put `IgnoreUnknown {shown}` before it.",
+                else f"Correct it, or put `IgnoreUnknown {name}` first."
+            )
+            raise ConfigurationError(
+                f"{place}: OpenSSH has no option {name[:40]!r}.",
+                next_step=step if name.isalnum() else "Check that this is an ssh configuration file.",
             )
         return keyword
 

@@ -50,9 +50,6 @@ def test_an_unknown_key_is_shown_and_added_only_by_its_fingerprint(
     assert known.stat().st_mode & 0o777 == 0o600
     assert ssh_gets_in(openssh, known)
     assert "authenticating" not in openssh.log()[before:].partition("Accepted")[0]
-    remote_ssh = shlex.join(destination(openssh))
-    again = pybridge("trust", env={"REMOTE_SSH": remote_ssh})
-    assert (again.returncode, "trusted already" in again.stderr) == (0, True)
 
 
 @pytest.mark.whole
@@ -93,6 +90,17 @@ def test_a_changed_or_revoked_key_is_never_replaced(pybridge: Command, openssh: 
     )
     assert ran.returncode == 0, ran.stderr
     assert ssh_gets_in(openssh, known)
+
+
+@pytest.mark.whole
+def test_without_words_it_is_about_remote_ssh_and_may_be_trusted_already(pybridge: Command, openssh: SshServer) -> None:
+    words = destination(openssh, f"-oUserKnownHostsFile={openssh.known_hosts}")
+    for remote_ssh in (shlex.join(words), shlex.join(["ssh", *words])):
+        ran = pybridge("trust", env={"REMOTE_SSH": remote_ssh})
+        assert (ran.returncode, "trusted already" in ran.stderr) == (0, True), ran.stderr
+        assert ran.stdout == f"  ssh-ed25519 {fingerprint(openssh)}\n"
+    ran = pybridge("trust")
+    assert (ran.returncode, "REMOTE_SSH is not set" in ran.stderr) == (1, True)
 
 
 @pytest.mark.whole

@@ -245,6 +245,7 @@ async def test_something_that_is_not_ssh(openssh: SshServer) -> None:
         assert caught.value.next_step
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("line", "keyword", "name"),
     [

@@ -28,6 +28,7 @@ from tests.kit.root_files import PASSWORD, USER, RootFiles
 from tests.kit.sshd import make_key
 
 START_SECONDS = 60.0
+_SECONDS = 120.0
 DROPBEAR = ("/usr/sbin/dropbear", "-F", "-E", "-r", "/.keys/host", "-p", "22")
 SSHD = ("/usr/sbin/sshd", "-D", "-e", "-f", "/.keys/sshd_config")
 _SSHD_CONFIG = """
@@ -82,7 +83,7 @@ def _import(repository: str, archive: bytes) -> str:
 
 
 def _run(*words: str, stdin: bytes = b"") -> bytes:
-    done = subprocess.run(words, input=stdin, capture_output=True, check=False)
+    done = subprocess.run(words, input=stdin, capture_output=True, check=False, timeout=_SECONDS)
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip()
         raise AssertionError(f"{shlex.join(words[:6])}... failed with {done.returncode}: {said}")

@@ -42,7 +42,8 @@ IFS= read -r secret
 for f in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
   case $(tr '\\000' ' ' < "$f" 2>/dev/null) in *"$secret"*) echo "$f";; esac
 done
-find /tmp /home /var/tmp /root -type f -exec cat '{}' + 2>/dev/null |
-  while IFS= read -r line; do case $line in *"$secret"*) echo 'a file'; break;; esac; done
+find /tmp /home /var/tmp /root -type f 2>/dev/null | while IFS= read -r f; do
+  printf '%s\\n' "$secret" | grep -lF -f - "$f" 2>/dev/null
+done
 echo looked
 """

@@ -83,6 +83,7 @@ class OpensshCarrier:
         self._limit: int | None = None
         self._limit_ends = 0.0
         self._most_granted = 0
+        self._held_up = 0
         self._denied: AuthenticationError | None = None
         self._delicate = False
         self._state = PoolState.CONNECTING
@@ -101,6 +102,11 @@ class OpensshCarrier:
         return self._delicate
 
     @property
+    def crowded(self) -> bool:
+        """A start waits for a channel that only the end of another one can give."""
+        return self._held_up > 0
+
+    @property
     def whose(self) -> str:
         """Whose connection is used, in words."""
         if isinstance(self._connection, BorrowedConnection):
@@ -117,17 +123,31 @@ class OpensshCarrier:
 
     async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
         """Start a command; see `Carrier.start`. Waits while the server allows no further channel."""
+        held_up = asyncio.Event()
+        try:
+            return await self._start(command, stdin, reconnect, held_up)
+        finally:
+            self._held_up -= held_up.is_set()
+
+    def _hold_up(self, held_up: asyncio.Event) -> None:
+        if not held_up.is_set():
+            held_up.set()
+            self._held_up += 1
+
+    async def _start(self, command: str, stdin: bytes, reconnect: bool, held_up: asyncio.Event) -> ByteProcess:
         loop = asyncio.get_running_loop()
         refused_alone_since: float | None = None
         refusals = setbacks = 0
         while True:
             connection = await self._connected(reconnect=reconnect)
             if connection.channels >= self._allowed():
+                self._hold_up(held_up)
                 await self._room()
                 continue
             try:
                 process = await connection.start(command, stdin)
             except ChannelRefusedError as error:
+                self._hold_up(held_up)
                 if self._note_refusal(connection.granted):
                     refused_alone_since = None
                     continue

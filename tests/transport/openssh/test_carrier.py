@@ -15,7 +15,7 @@ import pytest
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.errors import ChannelError, ConfigurationError, ConnectionLostError, RemoteError
 from pybridge.host.host import Host, HostOptions
-from pybridge.host.model import Command
+from pybridge.host.model import ABSENT, Change, Command
 from pybridge.transport.openssh.command_line import read_command_line
 from pybridge.transport.openssh.configuration import ask_ssh
 from pybridge.transport.openssh.master import PREFIX
@@ -225,3 +225,25 @@ async def test_law7_nothing_is_left_when_the_process_is_killed(openssh: SshServe
     await client.wait()
     assert await until(lambda: not list(sockets.iterdir()))
     assert await until(lambda: set(openssh.connections()) <= before)
+
+
+@pytest.mark.whole
+async def test_a_host_works_where_a_connection_takes_two_sessions(tmp_path: Path) -> None:
+    server = start_openssh(tmp_path / "sshd", ["MaxSessions 2"])
+    (tmp_path / "seen").write_text("needle\n")
+    try:
+        async with open_system_ssh(server.ssh_command) as carrier:
+            host = await Host.connect(carrier, HostOptions(str(tmp_path), login=False))
+
+            async def write() -> None:
+                await host.files.apply([Change(str(tmp_path / "large"), ABSENT, bytes(700_000))])
+
+            commands = (host.run(Command("true", str(tmp_path))) for _ in range(4))
+            reading = asyncio.ensure_future(host.files.fetch_one(str(tmp_path / "seen")))
+            await asyncio.gather(reading, write(), *commands)
+            assert (await reading).content == b"needle\n"
+            assert (tmp_path / "large").stat().st_size == 700_000
+            await host.close()
+        assert logins(server) == 1
+    finally:
+        server.stop()

@@ -37,7 +37,8 @@ class Remote:
     folder: Path
 
     async def run(self, text: str, *, timeout: float = 60, abort: asyncio.Event | None = None) -> Ran:
-        output = bytearray()
+        """Run it with both streams in one, so that what it prints has an order."""
+        output, text = bytearray(), f"exec 2>&1\n{text}"
         command = Command(text, self.server.home, timeout=timeout, abort=abort, on_output=lambda _, d: output.extend(d))
         result = await self.host.run(command)
         return Ran(result, output.decode())

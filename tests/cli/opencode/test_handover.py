@@ -15,6 +15,8 @@ from pybridge.cli.launch import start
 from pybridge.cli.opencode import handover
 from pybridge.cli.opencode.plan import Plan
 from pybridge.errors import LocalStorageError, OpenCodeError
+from pybridge.settings import Settings
+from pybridge.transport.carriers import find_route
 
 pytestmark = [pytest.mark.unit, pytest.mark.skipif(sys.platform == "win32", reason="there are no FIFOs")]
 
@@ -118,7 +120,8 @@ def test_a_program_that_does_not_start_leaves_none(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    plan = Plan(tmp_path / "gone", (), tmp_path, {}, {}, "somewhere", ())
+    route = find_route(Settings(ssh="someone@somewhere"))
+    plan = Plan(tmp_path / "gone", (), tmp_path, {}, {}, "somewhere", route, ())
     with pytest.raises(OpenCodeError, match="cannot be started"):
         start(plan, SECRETS)
     assert list((state / handover.FOLDER).iterdir()) == []

@@ -113,7 +113,6 @@ COLUMNS = (
         "dropbear, no SFTP",
         "dropbear on Debian, without an SFTP server",
         dropbear_without_sftp,
-        quick=True,
     ),
     Column("asyncssh", "asyncssh's server, on Debian, in the user's own environment", asyncssh_server),
 )

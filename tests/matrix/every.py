@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.matrix import columns_busybox, columns_debian, columns_logins, columns_servers
+from tests.matrix import columns_busybox, columns_debian, columns_logins, columns_servers, columns_shells
 from tests.matrix.column import Column
 
 COLUMNS: tuple[Column, ...] = (
@@ -10,4 +10,5 @@ COLUMNS: tuple[Column, ...] = (
     *columns_debian.COLUMNS,
     *columns_busybox.COLUMNS,
     *columns_logins.COLUMNS,
+    *columns_shells.COLUMNS,
 )

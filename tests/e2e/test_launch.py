@@ -55,6 +55,7 @@ def test_six_tools_act_on_the_remote(
     assert run.requests[-1].tool_results == [use.text for use in run.tools]
 
 
+@pytest.mark.whole
 def test_apply_patch_is_used_for_gpt_5_models(
     make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
 ) -> None:

@@ -103,6 +103,7 @@ def listen(stream: Iterable[bytes], types: set[str]) -> None:
                 return
 
 
+@pytest.mark.whole
 def test_the_effective_configuration_has_all_of_them_off_D8(
     make_home: MakeHome, settings: dict[str, str], workdir: str, marks: Path
 ) -> None:

@@ -49,6 +49,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.whole
 def test_no_secret_reaches_another_child_the_remote_or_a_file(
     make_home: MakeHome, settings: dict[str, str], workdir: str, tmp_path: Path
 ) -> None:

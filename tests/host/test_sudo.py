@@ -203,9 +203,9 @@ async def test_law6_the_password_is_in_no_file_argument_or_environment(remote: R
         subprocess.Popen(["sh", "-c", "sleep 60; :", needle]) as two,
     ):
         try:
-            assert {f"/proc/{one.pid}/environ", f"/proc/{two.pid}/cmdline", str(tmp_path / "file")} <= set(
-                places_with(needle, [tmp_path])
-            )
+            planted = {f"/proc/{one.pid}/environ", f"/proc/{two.pid}/cmdline", str(tmp_path / "file")}
+            # A process that has just been started shows its words a moment later.
+            wait_until(lambda: planted <= set(places_with(needle, [tmp_path])), "sight of what was planted")
         finally:
             one.kill()
             two.kill()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pybridge.transport import ssh_options_page
 from pybridge.transport.ssh_command import REFUSED_LETTERS, parse_ssh_command
 from pybridge.transport.ssh_keywords import KEYWORDS, Fate, Keyword, find_keyword
 from pybridge.transport.ssh_target import SshTarget, resolve_target
+from tests.kit.counterparts import need
 
 pytestmark = pytest.mark.unit
 
@@ -172,9 +172,7 @@ def test_what_is_harmless_changes_nothing(name: str, home: Path) -> None:
 
 def test_the_keywords_of_this_system_s_ssh_are_in_the_table(tmp_path: Path) -> None:
     """Every word in its program file is given to it as a keyword; it names those it does not know."""
-    program = shutil.which("ssh")
-    if program is None:
-        pytest.skip("asks the program ssh, which is not here")
+    program = need("ssh")
     words = set(re.findall(rb"(?<=\x00)[a-z][a-z0-9]{2,40}(?=\x00)", Path(program).resolve().read_bytes()))
     left, known, unknown, said = sorted(word.decode() for word in words), set[str](), set[str](), ""
     config = tmp_path / "config"
@@ -191,9 +189,7 @@ def test_the_keywords_of_this_system_s_ssh_are_in_the_table(tmp_path: Path) -> N
 
 
 def test_the_letters_of_this_system_s_ssh_are_known() -> None:
-    if shutil.which("ssh") is None:
-        pytest.skip("asks the program ssh, which is not here")
-    usage = subprocess.run(["ssh"], capture_output=True, text=True, check=False).stderr
+    usage = subprocess.run([need("ssh")], capture_output=True, text=True, check=False).stderr
     letters = set(re.findall(r"\[-(\w)\s", usage)) | set(re.findall(r"\[-(\w{5,})\]", usage)[0])
     keyword_letters = "".join(keyword.letters for keyword in KEYWORDS.values())
     assert letters <= {*keyword_letters, *REFUSED_LETTERS, *"EFo"}, usage

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -16,9 +15,8 @@ from pybridge.errors import RemoteError
 from pybridge.transport.algorithms import expand_algorithms
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_target import SshTarget, resolve_target
+from tests.kit.counterparts import need
 from tests.kit.ssh_command_lines import CaseMaker
-
-pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="compares with the program ssh, which is not here")
 
 pwd = pytest.importorskip("pwd", reason="compares with the ssh of a POSIX system")
 HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
@@ -28,6 +26,7 @@ SAMPLED, ALL = 60, 800
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("ssh")
     monkeypatch.setenv("SSH_AUTH_SOCK", "/run/typed-agent")
     monkeypatch.setenv("PB_ONE", "1")
     monkeypatch.setenv("PB_TWO", "2")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +24,12 @@ from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.identities import Identities, IdentityLoader
 from pybridge.transport.key_files import KeyOpener
 from pybridge.transport.login import Login
+from pybridge.transport.progress import Progress
 from pybridge.transport.proxy_command import ProxyCommand
-from pybridge.transport.secret_sources import ANSWER_SECONDS, SecretSources
+from pybridge.transport.secret_sources import SecretSources
 from pybridge.transport.ssh_client import Client, HostKeyShown
 from pybridge.transport.ssh_target import SshTarget
 from pybridge.transport.tcp import open_tcp
-
-PATIENCE_SECONDS = ANSWER_SECONDS + 10
-"""How long an attempt to connect may wait for a person in all: longer than the question itself."""
 
 
 class Connector:
@@ -61,7 +58,7 @@ class Connector:
         """
         if self._denied is not None:
             raise self._denied
-        progress = _Progress()
+        progress = Progress()
         try:
             async with asyncio.timeout(self.target.time_limit) as progress.limit:
                 return await self._open_route(progress)
@@ -89,7 +86,7 @@ class Connector:
         Raises:
             RemoteError: as `open`, also for the host key of a jump host.
         """
-        progress = _Progress()
+        progress = Progress()
         try:
             async with asyncio.timeout(self.target.time_limit) as progress.limit:
                 connection = await self._open_jumps(progress)
@@ -107,7 +104,7 @@ class Connector:
         except TimeoutError as error:
             raise self._timed_out(progress) from error
 
-    def _timed_out(self, progress: _Progress) -> RemoteError:
+    def _timed_out(self, progress: Progress) -> RemoteError:
         late = f"did not answer within {self.target.connect_timeout:g} s"
         if progress.login is not None and progress.login.password is not None:
             return describe_denial(progress.login.server, progress.login, how=f", or the server {late}")
@@ -116,7 +113,7 @@ class Connector:
             next_step="Check host, port, VPN and firewall; -o ConnectTimeout=SECONDS in REMOTE_SSH waits longer.",
         )
 
-    async def _open_route(self, progress: _Progress) -> asyncssh.SSHClientConnection:
+    async def _open_route(self, progress: Progress) -> asyncssh.SSHClientConnection:
         connection = await self._open_jumps(progress)
         try:
             return await self._open_next(*self._identities[-1], connection, progress)
@@ -125,7 +122,7 @@ class Connector:
                 connection.abort()
             raise
 
-    async def _open_jumps(self, progress: _Progress) -> asyncssh.SSHClientConnection | None:
+    async def _open_jumps(self, progress: Progress) -> asyncssh.SSHClientConnection | None:
         connection: asyncssh.SSHClientConnection | None = None
         try:
             for hop, loader in self._identities[:-1]:
@@ -141,7 +138,7 @@ class Connector:
         hop: SshTarget,
         loader: IdentityLoader,
         previous: asyncssh.SSHClientConnection | None,
-        progress: _Progress,
+        progress: Progress,
     ) -> asyncssh.SSHClientConnection:
         progress.stage = f"connecting to {hop}"
         verifier = await _prepare_verifier(hop, previous)
@@ -161,35 +158,6 @@ class Connector:
         return connection
 
 
-class _Progress:
-    """What is being waited for, in words for a timeout, and until when."""
-
-    def __init__(self) -> None:
-        self.stage = "connecting"
-        self.limit: asyncio.Timeout | None = None
-        self.login: Login | None = None
-
-    @contextlib.asynccontextmanager
-    async def patiently(self, stage: str) -> AsyncIterator[None]:
-        """A block that may wait for a person, which is not the server's time; it has a limit of its own."""
-        limit, before = self.limit, self.stage
-        when = limit.when() if limit is not None and not limit.expired() else None
-        if limit is None or when is None:
-            yield
-            return
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        limit.reschedule(started + PATIENCE_SECONDS)
-        self.stage = stage
-        try:
-            yield
-        finally:
-            if not limit.expired():
-                self.stage = before
-                with contextlib.suppress(RuntimeError):  # the connection was given up meanwhile
-                    limit.reschedule(when + loop.time() - started)
-
-
 async def _prepare_verifier(
     hop: SshTarget, previous: asyncssh.SSHClientConnection | None, *, only_looks: bool = False
 ) -> HostKeyVerifier:
@@ -201,7 +169,7 @@ async def _open_hop(
     hop: SshTarget,
     login: Login,
     previous: asyncssh.SSHClientConnection | None,
-    progress: _Progress,
+    progress: Progress,
     verifier: HostKeyVerifier,
 ) -> asyncssh.SSHClientConnection:
     """Connect to one server of the route.

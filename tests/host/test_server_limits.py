@@ -13,7 +13,7 @@ import pytest
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.model import ABSENT, Change, Command
 from pybridge.transport.ssh_pool import PoolState
-from tests.kit.pools import open_pool, until
+from tests.kit.pools import open_pool, open_system_ssh, until
 from tests.kit.sshd import SshServer, start_dropbear, start_openssh
 
 LIMITS = {
@@ -137,5 +137,30 @@ async def test_a_server_that_drops_idle_connections_is_connected_to_again(
                 await use(host, tmp_path)
                 assert await until(lambda: pool.state is PoolState.LOST, seconds=40)
             await host.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.whole
+@pytest.mark.timeout(200)
+async def test_one_channel_is_enough_over_the_systems_ssh_too(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """There is one connection, so all that is allowed is one channel: things are done one after the other."""
+    server = start_openssh(tmp_path_factory.mktemp("sshd"), ["MaxSessions 1"])
+    (tmp_path / "seen").write_text("needle\n")
+    try:
+        async with open_system_ssh(server.ssh_command) as carrier:
+            host = await Host.connect(carrier, HostOptions(str(tmp_path)))
+            try:
+                for _ in range(2):
+                    assert await command(host, tmp_path) == "ran\n"
+                    await read(host, tmp_path)
+                await host.files.apply([Change(f"{tmp_path}/small", ABSENT, b"new")])
+                assert (tmp_path / "small").read_bytes() == b"new"
+                together = (command(host, tmp_path), read(host, tmp_path), command(host, tmp_path))
+                assert (await asyncio.gather(*together))[0] == "ran\n"
+            finally:
+                await host.close()
     finally:
         server.stop()

@@ -1,4 +1,4 @@
-"""Figures a test tells of its run, for docs/reliability.md: how many cases of which class it tried, how many went wrong.
+"""Figures a test tells of its run, for docs/reliability.md: how many cases of which class, how many went wrong.
 
 They travel in the test's report, so that the runs of several workers come together.
 """

@@ -1,0 +1,310 @@
+"""Each promise, taken out of the code: what is changed, and the tests that must notice.
+
+The texts are short, so that they are easily kept in step; one that is not found exactly once fails loudly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+APPLY = "pybridge/host/scripts/apply.sh"
+RECOVER = "pybridge/host/scripts/recover.sh"
+PRELUDE = "pybridge/host/scripts/prelude.sh"
+FILES = "pybridge/host/files.py"
+APPLYING = "pybridge/host/applying.py"
+
+IN_FILES = "tests/host/test_files.py::"
+IN_APPLYING = "tests/host/test_applying.py::"
+IN_INTERRUPTED = "tests/host/test_interrupted_changes.py::"
+IN_RECOVERY = "tests/host/test_recovery.py::"
+IN_LYING = "tests/host/test_lying_programs.py::"
+IN_TOOLS = "tests/tools/test_remote_tools.py::"
+IN_SWAPS = "tests/tools/test_swapped_targets.py::"
+IN_SWEEPING = "tests/tools/test_sweeping.py::"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of the code that breaks a promise.
+
+    Args:
+        name: what is taken away.
+        file: from the top of the repository.
+        old: a text found there exactly once.
+        new: what stands there instead.
+        tests: ids of tests, each of which must fail (at least one of its cases, where no case is named).
+        quick: whether `make test` tries it too.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    quick: bool = False
+
+    def applied_to(self, text: str) -> str:
+        """The text of the file, mutated.
+
+        Raises:
+            AssertionError: the old text is not there, or not once.
+        """
+        found = text.count(self.old)
+        assert found == 1, f"{self.name}: {self.old!r} is found {found} times in {self.file}; bring the table up to date"
+        return text.replace(self.old, self.new)
+
+
+MUTATIONS = (
+    # Nothing is put in place that is not what was sent.
+    Mutation(
+        "checksum of what was staged",
+        APPLY,
+        '[ "$D" = "$3" ] || pb_fail "$1" verify',
+        ":",
+        (
+            f"{IN_LYING}test_law2_what_arrives_otherwise_than_it_was_sent_is_not_put_in_place[10]",
+            f"{IN_LYING}test_law2_what_arrives_otherwise_than_it_was_sent_is_not_put_in_place[700000]",
+        ),
+    ),
+    Mutation(
+        "checksum of what was refilled",
+        APPLY,
+        '[ "$D" = "$4" ] || pb_fail "$1" refill',
+        ":",
+        (f"{IN_LYING}test_law2_a_refill_that_came_out_otherwise_is_taken_back",),
+    ),
+    Mutation(
+        "exclusive create of a temporary",
+        APPLY,
+        "set -C; : >",
+        ": >",
+        (f"{IN_LYING}test_law2_a_name_that_is_taken_is_never_used_for_a_temporary",),
+        quick=True,
+    ),
+    # Nobody's change is lost.
+    Mutation(
+        "compare of the target's content",
+        APPLY,
+        '[ "$D" = "$4" ] || C="$C $1"',
+        ":",
+        (f"{IN_TOOLS}test_D27_a_change_by_someone_else_is_merged_not_lost[openssh]",),
+    ),
+    Mutation(
+        "compare of where the path leads",
+        APPLY,
+        'if [ "$R" != "$3" ]; then',
+        "if false; then",
+        (f"{IN_SWAPS}test_law3_a_target_replaced_while_the_permission_is_asked_is_not_written",),
+    ),
+    Mutation(
+        "compare of the backup before a rename",
+        APPLY,
+        'pb_dig "$pb_t-old"\n        [ "$D" = "$3" ] || pb_conflict "$1"',
+        ":",
+        (f"{IN_APPLYING}test_law3_one_file_by_two_names_in_one_request_is_not_overwritten[dash]",),
+    ),
+    Mutation(
+        "compare of the backup before a refill",
+        APPLY,
+        'pb_dig "$pb_t-old"\n  [ "$D" = "$3" ] || pb_conflict "$1"',
+        ":",
+        (f"{IN_LYING}test_law3_one_file_by_two_hard_links_in_one_request_is_not_overwritten",),
+    ),
+    Mutation(
+        "a new file never replaces one that appeared",
+        APPLY,
+        'if ln "$pb_t" "$2" 2>/dev/null; then',
+        'if mv -f "$pb_t" "$2"; then',
+        (f"{IN_LYING}test_law3_a_file_that_appears_in_the_last_moment_is_not_overwritten",),
+    ),
+    Mutation(
+        "an edit's other change is asked for again",
+        "pybridge/tools/edit.py",
+        "if plan.diff.patch != approved.diff.patch",
+        "if False and plan.diff.patch != approved.diff.patch",
+        (f"{IN_TOOLS}test_D27_a_change_by_someone_else_is_merged_not_lost[openssh]",),
+    ),
+    Mutation(
+        "write looks whether the file changed since it was read",
+        "pybridge/tools/write.py",
+        "if session.versions.changed_since_read(context.session_id, file.real, version):",
+        "if False:",
+        (f"{IN_TOOLS}test_D21_write_onto_what_someone_changed_since_it_was_read[openssh]",),
+    ),
+    Mutation(
+        "per-file lock",
+        "pybridge/mirror/locks.py",
+        "await self._locks[name].acquire()\n                        held.append(self._locks[name])",
+        "pass",
+        ("tests/mirror/test_locks.py::test_one_path_is_held_by_one_at_a_time_in_order_of_arrival",),
+        quick=True,
+    ),
+    Mutation(
+        "turns of several processes",
+        "pybridge/mirror/turns.py",
+        "await lock.acquire()",
+        "continue",
+        (
+            "tests/mirror/test_turns.py::test_of_two_that_replace_the_same_version_at_once_one_is_told",
+            "tests/mirror/test_turns.py::test_a_turn_ends_with_its_process",
+        ),
+    ),
+    # A held content is used only where it still stands, and only if it is whole.
+    Mutation(
+        "compare of the version held here",
+        PRELUDE,
+        '[ "$D" = "$2" ] && pb_c=u',
+        "pb_c=u",
+        (f"{IN_FILES}test_an_unchanged_version_is_answered_without_content[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "checksum of the local copy",
+        "pybridge/mirror/content_store.py",
+        "if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:",
+        "if content is None:",
+        ("tests/mirror/test_content_store.py::test_a_damaged_local_copy_is_dropped_never_served",),
+    ),
+    # What a file has besides its content.
+    Mutation(
+        "symlinks are written through",
+        FILES,
+        "return plan(change, known.real, mode",
+        "return plan(change, change.path, mode",
+        (f"{IN_FILES}test_law2_mode_links_and_symlinks_are_kept[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "hard links are refilled",
+        APPLY,
+        'if [ "$9" != 1 ] || [ -h "$2" ]; then',
+        'if [ -h "$2" ]; then',
+        (f"{IN_FILES}test_law2_mode_links_and_symlinks_are_kept[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "ACLs and extended attributes are copied",
+        APPLY,
+        "--preserve=mode,ownership,xattr",
+        "--preserve=mode,ownership",
+        (f"{IN_FILES}test_law2_acl_and_attributes_are_kept[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "owner and mode are compared before a rename",
+        APPLY,
+        '[ "$3 $6 $7" = "$9 ${12} ${13}" ] || eval "H$1=refill"',
+        ":",
+        (f"{IN_APPLYING}test_law2_a_file_that_cannot_be_replaced_is_refilled",),
+    ),
+    Mutation(
+        "a moved file takes its mode along",
+        FILES,
+        "mode = source.stat.mode & 0o777",
+        "pass",
+        (f"{IN_FILES}test_a_move_takes_the_mode_along[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "new files follow the umask",
+        APPLYING,
+        'return f"{self.umask:o}" if natural else ""',
+        'return "0" if natural else ""',
+        (f"{IN_APPLYING}test_law2_new_files_and_folders_follow_the_login_umask",),
+    ),
+    # A request that fails leaves everything as it was.
+    Mutation(
+        "a replaced file is taken back",
+        APPLY,
+        'moved) mv -f "$pb_t-old" "$3" ;;',
+        "moved) : ;;",
+        (f"{IN_APPLYING}test_law3_one_file_by_two_names_in_one_request_is_not_overwritten[dash]",),
+    ),
+    Mutation(
+        "a refilled file is taken back",
+        APPLY,
+        'refilled) cmp -s "$pb_t-old" "$3" || cat < "$pb_t-old" > "$3" ;;',
+        "refilled) : ;;",
+        (f"{IN_LYING}test_law2_a_refill_that_came_out_otherwise_is_taken_back",),
+    ),
+    Mutation(
+        "a removed file is taken back",
+        APPLY,
+        'removed) mv -f "$pb_t-old" "$2" ;;',
+        "removed) : ;;",
+        (f"{IN_LYING}test_law2_a_removal_is_taken_back_when_a_later_change_fails",),
+    ),
+    Mutation(
+        "a new file is taken away again",
+        APPLY,
+        'new) rm -f "$3" ;;',
+        "new) : ;;",
+        (f"{IN_LYING}test_law2_a_removal_is_taken_back_when_a_later_change_fails",),
+    ),
+    Mutation(
+        "new folders are taken away again",
+        APPLY,
+        'while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]',
+        "while false",
+        (f"{IN_APPLYING}test_law2_a_failing_request_takes_all_its_folders_away_again[dash]",),
+    ),
+    Mutation(
+        "a dead link does not stop a rollback",
+        APPLYING,
+        '"trap \'\' HUP PIPE"',
+        '":"',
+        (f"{IN_INTERRUPTED}test_law2_a_rollback_is_finished_although_the_link_is_dead",),
+    ),
+    # What a death left is put right, and only that.
+    Mutation(
+        "records are written before the request",
+        FILES,
+        "key = await asyncio.to_thread(self.records.begin, steps, shell.identity)",
+        'key = ""',
+        (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "a new session sweeps",
+        "pybridge/tools/session.py",
+        "await sweep(host, temporaries)",
+        "pass",
+        (f"{IN_SWEEPING}test_law2_a_new_session_puts_right_what_a_dead_one_left",),
+    ),
+    Mutation(
+        "a link that is back is swept",
+        "pybridge/mirror/sweep.py",
+        "self._task = asyncio.create_task(self._run())",
+        "pass",
+        (f"{IN_SWEEPING}test_law2_a_link_that_is_back_is_swept",),
+    ),
+    Mutation(
+        "a live shell's temporaries are left alone",
+        RECOVER,
+        '[ "${22}" = "$2" ]',
+        "return 1",
+        (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "a number used again is another process",
+        RECOVER,
+        '[ "${22}" = "$2" ]',
+        "return 0",
+        (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "after a reboot every old shell is dead",
+        RECOVER,
+        '[ "$pb_b" = "$3" ] || return 1',
+        ":",
+        (f"{IN_SWEEPING}test_law2_after_a_reboot_no_old_shell_is_taken_for_a_live_one",),
+    ),
+    Mutation(
+        "somebody's change is told from a torn file",
+        RECOVER,
+        'if pb_begins "$pb_target" "$pb_base"; then',
+        "if true; then",
+        (f"{IN_RECOVERY}test_law2_each_state_a_dead_shell_can_leave",),
+    ),
+    Mutation(
+        "a file is finished only with what was sent",
+        RECOVER,
+        'if [ "$D" = "$pb_new" ] && cat',
+        "if cat",
+        (f"{IN_RECOVERY}test_law2_each_state_a_dead_shell_can_leave",),
+    ),
+)

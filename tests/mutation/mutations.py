@@ -50,7 +50,9 @@ class Mutation:
             AssertionError: the old text is not there, or not once.
         """
         found = text.count(self.old)
-        assert found == 1, f"{self.name}: {self.old!r} is found {found} times in {self.file}; bring the table up to date"
+        assert found == 1, (
+            f"{self.name}: {self.old!r} is found {found} times in {self.file}; bring the table up to date"
+        )
         return text.replace(self.old, self.new)
 
 
@@ -246,7 +248,7 @@ MUTATIONS = (
     Mutation(
         "a dead link does not stop a rollback",
         APPLYING,
-        '"trap \'\' HUP PIPE"',
+        "\"trap '' HUP PIPE\"",
         '":"',
         (f"{IN_INTERRUPTED}test_law2_a_rollback_is_finished_although_the_link_is_dead",),
     ),

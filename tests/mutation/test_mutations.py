@@ -56,9 +56,7 @@ def test_it_is_the_copy_that_is_tested_in_subprocesses_too(copied: CopiedTree) -
         for mutation in MUTATIONS
     ],
 )
-def test_without_it_a_named_test_fails(
-    request: pytest.FixtureRequest, copied: CopiedTree, mutation: Mutation
-) -> None:
+def test_without_it_a_named_test_fails(request: pytest.FixtureRequest, copied: CopiedTree, mutation: Mutation) -> None:
     with copied.with_mutation(mutation):
         outcome = copied.run(*mutation.tests)
     assert outcome.strangers == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -174,11 +175,13 @@ async def test_law2_a_request_the_remote_hangs_at_is_ended_so_that_it_cannot_be_
     path.write_bytes(b"old")
     fetched = await local.files.fetch_one(str(path))
     assert fetched.version is not None
-    late = f"sleep 2; echo late > {path}; echo done"
+    mark = f"31{secrets.randbelow(10**6)}"  # seconds nobody waits for: it is ended long before
+    late = f"sleep {mark}; echo late > {path}; echo done"
     monkeypatch.setattr("pybridge.host.files.apply_script", lambda steps, facts: late)
     with pytest.raises(NothingWrittenError, match="nothing was changed"):
         await local.files.apply([Change(str(path), fetched.version, b"new")])
-    await asyncio.sleep(2.5)
+    running = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.parent.exists()]
+    assert not [words for words in running if f"sleep\0{mark}\0".encode() in words]
     assert path.read_bytes() == b"old"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pybridge.errors import FileError, UnverifiedWriteError
+from pybridge.errors import ChangeLeftError, FileError, UnverifiedWriteError
 from pybridge.host.host import Host
 from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
 from tests.host.conftest import connected, local_host
@@ -131,22 +131,41 @@ async def test_law2_a_name_that_is_taken_is_never_used_for_a_temporary(
     assert sorted(path.name for path in work.iterdir()) == [".pybridge-0123456789abcdef", "f"]
 
 
-async def test_law2_a_removal_is_taken_back_when_a_later_change_fails(tmp_path: Path, work: Path) -> None:
-    """A new file, a removal, and a refill that goes wrong after both were made."""
-    (work / "gone").write_bytes(b"2")
+async def test_law2_all_is_taken_back_when_a_later_change_fails(tmp_path: Path, work: Path) -> None:
+    """A new file, a removal, a rename, and a refill that goes wrong after all of these were made."""
+    for name in ("gone", "moved"):
+        (work / name).write_bytes(b"old")
     (work / "f").write_bytes(b"old content")
     os.link(work / "f", work / "twin")
     async with lying(tmp_path, "cat", REFILL_CUT_SHORT.format(lies=tmp_path / "lies")) as host:
-        fetched = await host.files.fetch([Fetch(str(work / name)) for name in ("made/new", "gone", "f")])
-        contents = (b"new", None, b"new content")
-        changes = [Change(f.path, f.version, c) for f, c in zip(fetched, contents, strict=True) if f.version]
-        assert len(changes) == 3
+        changes = await changes_of(host, work, {"made/new": b"1", "gone": None, "moved": b"2", "f": b"new content"})
         (tmp_path / "lies").touch()
         with pytest.raises(FileError):
             await host.files.apply(changes)
         assert not (tmp_path / "lies").exists()
     assert {p.name: p.read_bytes() for p in work.iterdir()} == {
-        "gone": b"2",
+        "gone": b"old",
+        "moved": b"old",
         "f": b"old content",
         "twin": b"old content",
     }
+
+
+async def test_law3_what_somebody_writes_before_a_rollback_is_not_taken_back(tmp_path: Path, work: Path) -> None:
+    (work / "moved").write_bytes(b"old")
+    (work / "f").write_bytes(b"old content")
+    os.link(work / "f", work / "twin")
+    theirs = f"case $(readlink /proc/self/fd/0) in *.pybridge-*) echo theirs > {work}/moved ;; esac\n"
+    async with lying(tmp_path, "cat", theirs + REFILL_CUT_SHORT.format(lies=tmp_path / "lies")) as host:
+        changes = await changes_of(host, work, {"moved": b"ours", "f": b"new content"})
+        (tmp_path / "lies").touch()
+        with pytest.raises(ChangeLeftError, match="moved"):
+            await host.files.apply(changes)
+    assert (work / "moved").read_bytes() == b"theirs\n"
+    assert (work / "f").read_bytes() == b"old content"
+
+
+async def changes_of(host: Host, work: Path, contents: dict[str, bytes | None]) -> list[Change]:
+    """Changes of files as they are now."""
+    fetched = await host.files.fetch([Fetch(str(work / name)) for name in contents])
+    return [Change(f.path, f.version or ABSENT, c) for f, c in zip(fetched, contents.values(), strict=True)]

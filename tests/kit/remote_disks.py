@@ -1,4 +1,4 @@
-"""Small file systems that only the remote sees: full, without inodes, over quota, read-only, whenever a test says so."""
+"""Small file systems only the remote sees: full, without inodes, over quota, read-only, whenever a test says so."""
 
 from __future__ import annotations
 

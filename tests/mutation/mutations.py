@@ -18,6 +18,7 @@ IN_APPLYING = "tests/host/test_applying.py::"
 IN_INTERRUPTED = "tests/host/test_interrupted_changes.py::"
 IN_RECOVERY = "tests/host/test_recovery.py::"
 IN_LYING = "tests/host/test_lying_programs.py::"
+IN_LOOKED_AT = "tests/host/test_replaced_looked_at.py::"
 IN_TOOLS = "tests/tools/test_remote_tools.py::"
 IN_SWAPS = "tests/tools/test_swapped_targets.py::"
 IN_SWEEPING = "tests/tools/test_sweeping.py::"
@@ -101,9 +102,30 @@ MUTATIONS = (
     Mutation(
         "compare of the backup before a rename",
         APPLY,
-        'pb_dig "$pb_t-old"\n        [ "$D" = "$3" ] || pb_conflict "$1"',
-        ":",
+        'if [ "$5" = 1 ]; then',
+        "if false; then",
         (f"{IN_APPLYING}test_law3_one_file_by_two_names_in_one_request_is_not_overwritten[dash]",),
+    ),
+    Mutation(
+        "what was replaced is looked at once more",
+        APPLY,
+        'if [ "$pb_l" = 1 ]; then',
+        "if false; then",
+        (f"{IN_LOOKED_AT}test_law3_what_is_written_into_the_file_in_the_last_moment_comes_back",),
+    ),
+    Mutation(
+        "a folder that takes the file's place is noticed",
+        APPLY,
+        '[ ! -d "$2" ] || {',
+        "true || {",
+        (f"{IN_LOOKED_AT}test_law2_a_folder_that_takes_the_files_place_in_the_last_moment_stays_as_it_is",),
+    ),
+    Mutation(
+        "what somebody changed since is not taken back",
+        APPLY,
+        '[ "$D" = "$4" ]\n      ;;',
+        ":\n      ;;",
+        (f"{IN_LYING}test_law3_what_somebody_writes_before_a_rollback_is_not_taken_back",),
     ),
     Mutation(
         "compare of the backup before a refill",
@@ -213,9 +235,9 @@ MUTATIONS = (
     Mutation(
         "a replaced file is taken back",
         APPLY,
-        'moved) mv -f "$pb_t-old" "$3" ;;',
+        'moved) mv -f "$pb_t-was" "$3" ;;',
         "moved) : ;;",
-        (f"{IN_APPLYING}test_law3_one_file_by_two_names_in_one_request_is_not_overwritten[dash]",),
+        (f"{IN_LYING}test_law2_all_is_taken_back_when_a_later_change_fails",),
     ),
     Mutation(
         "a refilled file is taken back",
@@ -229,14 +251,14 @@ MUTATIONS = (
         APPLY,
         'removed) mv -f "$pb_t-old" "$2" ;;',
         "removed) : ;;",
-        (f"{IN_LYING}test_law2_a_removal_is_taken_back_when_a_later_change_fails",),
+        (f"{IN_LYING}test_law2_all_is_taken_back_when_a_later_change_fails",),
     ),
     Mutation(
         "a new file is taken away again",
         APPLY,
         'new) rm -f "$3" ;;',
         "new) : ;;",
-        (f"{IN_LYING}test_law2_a_removal_is_taken_back_when_a_later_change_fails",),
+        (f"{IN_LYING}test_law2_all_is_taken_back_when_a_later_change_fails",),
     ),
     Mutation(
         "new folders are taken away again",
@@ -256,15 +278,15 @@ MUTATIONS = (
     Mutation(
         "records are written before the request",
         FILES,
-        "key = await asyncio.to_thread(self.records.begin, steps, shell.identity)",
-        'key = ""',
+        "await asyncio.to_thread(self.records.begin, request)",
+        "pass",
         (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
     ),
     Mutation(
         "a new session sweeps",
         "pybridge/tools/session.py",
-        "await sweep(host, temporaries)",
-        "pass",
+        "interrupted = await sweep(host, temporaries)",
+        "interrupted = []",
         (f"{IN_SWEEPING}test_law2_a_new_session_puts_right_what_a_dead_one_left",),
     ),
     Mutation(
@@ -275,38 +297,94 @@ MUTATIONS = (
         (f"{IN_SWEEPING}test_law2_a_link_that_is_back_is_swept",),
     ),
     Mutation(
+        "a request under way is nobody's business",
+        "pybridge/mirror/temporaries.py",
+        "if request.key not in self._under_way:",
+        "if True:",
+        ("tests/mirror/test_temporaries.py::test_a_request_under_way_is_nobodys_business_until_it_is_given_up",),
+        quick=True,
+    ),
+    Mutation(
+        "another process's request is left to it while it lives",
+        "pybridge/mirror/temporaries.py",
+        "except filelock.Timeout:\n            return False",
+        "except filelock.Timeout:\n            return True",
+        ("tests/mirror/test_temporaries.py::test_a_request_under_way_is_nobodys_business_until_it_is_given_up",),
+    ),
+    Mutation(
         "a live shell's temporaries are left alone",
         RECOVER,
-        '[ "${22}" = "$2" ]',
-        "return 1",
+        '[ "$pb_b" = "$3" ] || return 0\n  if [ -d /proc/self ]; then',
+        "return 0\n  if [ -d /proc/self ]; then",
         (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
     ),
     Mutation(
         "a number used again is another process",
         RECOVER,
-        '[ "${22}" = "$2" ]',
-        "return 0",
-        (f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",),
+        '[ "$3" != Z ] && [ "${22}" = "$2" ]',
+        '[ "$3" != Z ]',
+        (
+            f"{IN_RECOVERY}test_law2_a_live_shells_temporaries_are_not_touched[asyncssh-openssh]",
+            f"{IN_RECOVERY}test_law2_another_process_with_the_number_of_a_dead_shell_is_not_ended[asyncssh-openssh]",
+        ),
+    ),
+    Mutation(
+        "a shell nobody waits for is ended first",
+        RECOVER,
+        "PB_PID=$1 PB_LEADS=$4 PB_SIGNAL=KILL",
+        "return 0; PB_SIGNAL=KILL",
+        (f"{IN_RECOVERY}test_law2_a_shell_nobody_waits_for_is_ended_before_its_request_is_settled[asyncssh-openssh]",),
     ),
     Mutation(
         "after a reboot every old shell is dead",
         RECOVER,
-        '[ "$pb_b" = "$3" ] || return 1',
-        ":",
+        '[ "$pb_b" = "$3" ] || return 0\n  if [ ! -d /proc/self ]; then',
+        "if [ ! -d /proc/self ]; then",
         (f"{IN_SWEEPING}test_law2_after_a_reboot_no_old_shell_is_taken_for_a_live_one",),
+    ),
+    Mutation(
+        "a request of several is taken back as a whole",
+        RECOVER,
+        'for pb_i in $pb_made; do pb_back "$pb_i"',
+        'for pb_i in $pb_made; do : "$pb_i"',
+        (f"{IN_RECOVERY}test_law2_a_request_of_several_files_is_taken_back_as_a_whole[asyncssh-openssh]",),
     ),
     Mutation(
         "somebody's change is told from a torn file",
         RECOVER,
-        'if pb_begins "$pb_target" "$pb_base"; then',
-        "if true; then",
-        (f"{IN_RECOVERY}test_law2_each_state_a_dead_shell_can_leave",),
+        '[ "$pb_w" != absent ] && pb_torn; then',
+        '[ "$pb_w" != absent ]; then',
+        (
+            f"{IN_RECOVERY}test_law2_each_state_a_dead_shell_can_leave",
+            f"{IN_RECOVERY}test_law3_what_somebody_changed_since_stays_when_the_rest_is_taken_back[asyncssh-openssh]",
+        ),
     ),
     Mutation(
         "a file is finished only with what was sent",
         RECOVER,
-        'if [ "$D" = "$pb_new" ] && cat',
-        "if cat",
-        (f"{IN_RECOVERY}test_law2_each_state_a_dead_shell_can_leave",),
+        '[ "$K0" = torn ] && [ "$D" = "$N0" ] && cat',
+        '[ "$K0" = torn ] && cat',
+        (f"{IN_SWEEPING}test_law2_a_torn_file_is_never_finished_with_less_than_was_sent",),
+    ),
+    Mutation(
+        "a file is taken back only to what it held",
+        RECOVER,
+        '[ "$D" = "$pb_o" ] && cat < "$pb_t-old"',
+        'cat < "$pb_t-old"',
+        (f"{IN_SWEEPING}test_law2_a_torn_file_is_never_taken_back_to_half_a_backup",),
+    ),
+    Mutation(
+        "folders made for what is taken back go too",
+        RECOVER,
+        'while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]',
+        "while false",
+        (f"{IN_RECOVERY}test_law2_a_request_of_several_files_is_taken_back_as_a_whole[asyncssh-openssh]",),
+    ),
+    Mutation(
+        "settling waits for the turn of the files",
+        FILES,
+        "async with self.turns.take([left.target for request in requests for left in request.leftovers]):",
+        "if True:",
+        (f"{IN_SWEEPING}test_law3_settling_waits_for_the_turn_of_its_files",),
     ),
 )

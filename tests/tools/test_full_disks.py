@@ -14,8 +14,8 @@ from tests.kit.effort import by_effort
 from tests.kit.figures import tell
 from tests.kit.file_states import differing, seen
 from tests.kit.remote_disks import Disk, remote_disk
-from tests.tools.kit import Ask, Call
-from tests.tools.opened import Opened, opened, records
+from tests.tools.kit import Call
+from tests.tools.opened import opened, records
 
 HELD = "one\ntwo\n" + "x" * 8000 + "\n"
 LARGE, VERY_LARGE = "y\n" * 350_000, "y\n" * 2_500_000
@@ -109,17 +109,17 @@ async def test_law2_a_disk_that_takes_no_more_is_told_and_all_is_as_before(
     wrong: list[str] = []
     (disk.here / "work").mkdir(exist_ok=True)
     cases = list(itertools.product(CHANGES, ("before the call", "while the permission is asked")))
-    cases = cases[::by_effort(2, 1, 1)]
+    cases = cases[:: by_effort(5, 1, 1)]
     async with opened(disk.server.ssh_command, disk.place / "work") as remote:
-        for change, moment in cases:
+        for number, (change, moment) in enumerate(cases):
             tool, args = CHANGES[change]
             work = lay_out(disk)
             before = seen(work)
             if moment == "before the call":
                 strike(disk)
-                context = Call()
+                context = Call(f"ses_{number}")
             else:
-                context = Call(on_ask=lambda ask: strike(disk) if ask.permission == "edit" else None)
+                context = Call(f"ses_{number}", on_ask=lambda ask: strike(disk) if ask.permission == "edit" else None)
             try:
                 await remote(tool, context, **args)
                 told = None
@@ -165,13 +165,13 @@ async def test_law2_wherever_the_room_ends_a_change_is_made_whole_or_not_at_all(
     async with opened(tmpfs.server.ssh_command, tmpfs.place / "work") as remote:
         for change, (tool, args) in changes.items():
             outcomes: list[bool] = []
-            for pages in range(0, 90, by_effort(6, 1, 1)):
+            for pages in range(0, 90, by_effort(15, 2, 1)):
                 work = lay_out(tmpfs)
                 before = seen(work)
                 tmpfs.fill(leaving=pages * PAGE)
                 count += 1
                 try:
-                    await remote(tool, **args)
+                    await remote(tool, Call(f"ses_{count}"), **args)
                     outcomes.append(True)
                 except StorageError:
                     outcomes.append(False)

@@ -1,4 +1,4 @@
-"""A target that becomes something else between the look at it and the change: told, and nothing of ours on it (law 3)."""
+"""A target that becomes something else between the look at it and the change: told, and not written (law 3)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SWAPS: dict[str, Callable[[Path], object]] = {
     "removed": lambda path: path.unlink(),
     "rewritten": lambda path: path.write_text("else\n"),
     "a folder": become_folder,
-    # "a FIFO": become_fifo,
+    "a FIFO": become_fifo,
     "a dangling symlink": lambda path: become_link(path, "nowhere"),
     "a symlink in a circle": lambda path: become_link(path, "f"),
     "a symlink to a file that holds the same": lambda path: become_link(path, "../g"),

@@ -12,6 +12,7 @@ from tests.kit.counterparts import missing, need
 from tests.kit.sshd import SshServer, start_openssh
 
 MIB = 1024 * 1024
+BLOCK = 4096
 
 
 class Disk:
@@ -46,10 +47,19 @@ class Disk:
     def fill(self, leaving: int = 0) -> None:
         """Let something else take the room, until so many bytes are left."""
         self.relieve()
-        with self._filler.open("wb") as file, contextlib.suppress(OSError):
+        with self._filler.open("wb", buffering=0) as file:
             while (left := self.free() - leaving) > 0:
-                file.write(b"x" * min(left, MIB // 4))
-                file.flush()
+                try:
+                    file.write(b"x" * min(left, MIB // 4))
+                except OSError:
+                    break
+            # What was removed lately may still come back as free.
+            while leaving == 0:
+                os.fsync(file.fileno())
+                try:
+                    file.write(b"x" * BLOCK)
+                except OSError:
+                    break
 
     def take_inodes(self) -> None:
         """Let something else take every inode that is left."""

@@ -18,7 +18,8 @@ from tests.tools.kit import Call
 from tests.tools.opened import opened, records
 
 HELD = "one\ntwo\n" + "x" * 8000 + "\n"
-LARGE, VERY_LARGE = "y\n" * 350_000, "y\n" * 2_500_000
+LINE = "y" * 99 + "\n"
+LARGE, VERY_LARGE = LINE * 7000, LINE * 50_000
 PAGE = 4096
 
 

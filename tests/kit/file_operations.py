@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _WATCHED = {
-    "open", "os.listdir", "os.scandir", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.utime", "os.link",
-}  # fmt: skip
+    *("open", "os.listdir", "os.scandir", "os.rename", "os.remove"),
+    *("os.mkdir", "os.rmdir", "os.chmod", "os.utime", "os.link"),
+}
 _lists: list[tuple[str, list[tuple[str, str]]]] = []
 _installed = False
 

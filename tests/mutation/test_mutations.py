@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 
 from tests.kit.counterparts import missing, need
 from tests.kit.figures import tell
+from tests.kit.userlands import public_folder
 from tests.mutation.copied_tree import ROOT, CopiedTree
 from tests.mutation.mutations import MUTATIONS, Mutation
 
@@ -16,9 +18,11 @@ WHERE_FROM = "tests/mutation/where_from.py"
 
 
 @pytest.fixture(scope="session")
-def copied(tmp_path_factory: pytest.TempPathFactory) -> CopiedTree:
+def copied() -> Iterator[CopiedTree]:
     """A copy of the package and its tests."""
-    return CopiedTree(tmp_path_factory.mktemp("mutation"))
+    with public_folder() as folder:
+        folder.chmod(0o755)
+        yield CopiedTree(folder)
 
 
 @pytest.mark.unit

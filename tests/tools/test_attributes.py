@@ -130,9 +130,8 @@ SETUPS = (
     Setup("a capability", with_capability),
 )
 
-NEEDS_TOOLS = ("ACL entries", "user attributes", "a capability", "default ACL entries of the folder")
-"""What nothing there can tell or copy is lost: busybox has neither getfacl nor getfattr, and its cp copies no xattrs.
-A file replaced in a folder with default entries then has these."""
+NEEDS_TOOLS = ("ACL entries", "user attributes", "a capability")
+"""What nothing there can tell or copy is lost: busybox has neither getfacl nor getfattr, and its cp copies no xattrs."""
 
 UPDATE = "*** Begin Patch\n*** Update File: {path}\n{move}@@\n-one\n+1\n two\n*** End Patch"
 

@@ -131,7 +131,7 @@ SETUPS = (
 )
 
 NEEDS_TOOLS = ("ACL entries", "user attributes", "a capability")
-"""What nothing there can tell or copy is lost: busybox has neither getfacl nor getfattr, and its cp copies no xattrs."""
+"""What nothing there can tell or copy is lost: busybox has no getfacl and no getfattr, and its cp copies no xattrs."""
 
 UPDATE = "*** Begin Patch\n*** Update File: {path}\n{move}@@\n-one\n+1\n two\n*** End Patch"
 
@@ -156,7 +156,15 @@ async def move(remote: Opened, path: Path) -> None:
 CHANGES = {"write": write, "edit": edit, "update": update}
 
 
-@pytest.fixture(scope="module", params=list(itertools.product(("root", "plain"), ("gnu", "busybox"))), ids="-".join)
+USERS = [
+    pytest.param(("root", "gnu"), marks=pytest.mark.whole),
+    pytest.param(("root", "busybox")),
+    pytest.param(("plain", "gnu")),
+    pytest.param(("plain", "busybox"), marks=pytest.mark.whole),
+]
+
+
+@pytest.fixture(scope="module", params=USERS, ids="-".join)
 def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Login]:
     """Each kind of user on each kind of userland."""
     kind, userland = request.param

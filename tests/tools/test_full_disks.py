@@ -101,7 +101,12 @@ TROUBLES: dict[str, tuple[str, Trouble, Trouble, str]] = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
+RARE = ("without inodes", "full, on ext4")
+
+
+@pytest.mark.parametrize(
+    "trouble", [pytest.param(name, marks=[pytest.mark.whole] if name in RARE else []) for name in TROUBLES]
+)
 async def test_law2_a_disk_that_takes_no_more_is_told_and_all_is_as_before(
     request: pytest.FixtureRequest, trouble: str
 ) -> None:

@@ -131,7 +131,9 @@ def left(*folders: Path) -> list[str]:
     return [str(path) for folder in folders for path in folder.rglob(".pybridge-*")]
 
 
-@pytest.mark.parametrize("when", ["before the call", "while the permission is asked"])
+@pytest.mark.parametrize(
+    "when", [pytest.param("before the call", marks=pytest.mark.whole), "while the permission is asked"]
+)
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_law2_a_permission_that_is_lost_is_told_and_all_stays(
     request: pytest.FixtureRequest, remote: Opened, plain: Login, loss: str, when: str
@@ -218,7 +220,9 @@ def flagged(path: Path, letter: str) -> None:
 LONGEST = {"letters": "x" * 255, "two bytes each": "é" * 127 + "x", "three bytes each": "語" * 85}
 
 
-@pytest.mark.parametrize("kind", LONGEST)
+@pytest.mark.parametrize(
+    "kind", ["letters", *(pytest.param(kind, marks=pytest.mark.whole) for kind in LONGEST if kind != "letters")]
+)
 async def test_the_longest_names_work_and_longer_ones_are_told(openssh: SshServer, tmp_path: Path, kind: str) -> None:
     work, name = tmp_path / "work", LONGEST[kind]
     work.mkdir()

@@ -157,7 +157,12 @@ class Meanwhile(Call):
             self._refused = self._refuse_then
 
 
-@pytest.mark.parametrize("change", CHANGES)
+QUICK = ("edit", "several")
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.whole]) for name in CHANGES]
+)
 async def test_law3_a_target_replaced_while_the_permission_is_asked_is_not_written(
     request: pytest.FixtureRequest, remote: Opened, folder: Path, change: str
 ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,12 @@ from tests.mutation.copied_tree import CopiedTree
 from tests.mutation.mutations import Mutation
 
 
-def as_parameters(mutations: Iterable[Mutation]) -> Iterator[object]:
+def as_parameters(mutations: Iterable[Mutation]) -> list[Any]:
     """The mutations as parameters of a test; `make test` takes the quick ones."""
-    for mutation in mutations:
-        yield pytest.param(mutation, id=mutation.name, marks=[] if mutation.quick else pytest.mark.whole)
+    return [
+        pytest.param(mutation, id=mutation.name, marks=[] if mutation.quick else pytest.mark.whole)
+        for mutation in mutations
+    ]
 
 
 def see_it_killed(request: pytest.FixtureRequest, copied: CopiedTree, mutation: Mutation) -> None:

@@ -23,6 +23,8 @@ class MarkedOutput:
         self._before: dict[Stream, bytearray | None] = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
         self.pid: int | None = None
         """Of the command's shell, once it is known."""
+        self.process_started = "-"
+        """Its start time in clock ticks since boot, "-" while or where that is not known."""
         self.started = asyncio.Event()
         """Set once the marker has come, or the streams have ended."""
         self._state = "none"
@@ -41,8 +43,10 @@ class MarkedOutput:
             return
         if stream is Stream.STDOUT:
             words = before[at + len(self._opening) : end].split()
-            if len(words) == 2 and words[0].isdigit():
+            if len(words) in (2, 3) and words[0].isdigit():
                 self.pid = int(words[0])
+                if len(words) == 3 and words[2].isdigit():
+                    self.process_started = words[2].decode()
                 self._state = words[1].decode("ascii", "replace")
             self.started.set()
         rest = bytes(before[end + 1 :])

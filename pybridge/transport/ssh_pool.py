@@ -279,7 +279,8 @@ class SshPool:
         while True:
             await self._backoff.wait()
             try:
-                connection = await self._open_with_patience()
+                patiently = self._open_with_patience if not self._connected_before else self._connector.open
+                connection = await patiently()
             except RemoteError as error:
                 self._backoff.failed()
                 if not self._connected_before or not _may_pass(error):

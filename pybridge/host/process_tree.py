@@ -67,8 +67,8 @@ async def end_lost_tree(shells: ControlShells, pid: int, started: str, leads: bo
 }}
 if pb_lives; then
   PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=TERM PB_ONLY=
-  PB_ONLY=$({_tree()})
-  for pb_n in 1 2 {" ".join(str(n) for n in range(3, 1 + int(GRACE)))}; do
+  PB_ONLY=$( {_tree()} )
+  for pb_n in {" ".join(str(second) for second in range(int(GRACE)))}; do
     pb_lives || break
     sleep 1
   done

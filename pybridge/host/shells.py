@@ -120,8 +120,15 @@ class ControlShells:
         return None
 
     async def _start(self, *, wanted: bool = True) -> ControlShell:
-        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, wanted=wanted)
-        return shell
+        for last_try in (not wanted, True):
+            try:
+                shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, wanted=wanted)
+            except ConnectionLostError:
+                if last_try or self._closed:
+                    raise  # else a link died over it, and starting a shell changes nothing
+            else:
+                return shell
+        raise AssertionError("the last try returns or raises")
 
     async def _start_or_wait(self) -> ControlShell:
         """A new shell, or one that comes back before there is room for a new one."""

@@ -14,7 +14,7 @@ import pytest
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.lost_commands import CommandProcess, describe_loss
-from pybridge.host.model import Command, CommandResult
+from pybridge.host.model import ABSENT, Change, Command, CommandResult
 from pybridge.transport import pulse
 from pybridge.transport.process import ExitStatus
 from pybridge.transport.ssh_command import parse_ssh_command
@@ -119,6 +119,7 @@ async def test_cut_while_it_runs_it_has_ended_when_the_next_one_begins(bench: Be
     assert bench.lines("count") == ["x", "x"]
 
 
+@pytest.mark.whole
 async def test_what_a_lost_command_has_left_running_on_purpose_stays(bench: Bench) -> None:
     """It got to its end unseen; what has its number now, or belongs to its group, is not touched."""
     text = "sleep 4722 >/dev/null 2>&1 & echo $! > daemon; echo x > begun; until [ -e go ]; do sleep 0.1; done"
@@ -134,6 +135,7 @@ async def test_what_a_lost_command_has_left_running_on_purpose_stays(bench: Benc
     assert output == "stays\n"
 
 
+@pytest.mark.whole
 async def test_one_that_ignores_the_first_signal_gets_the_second(bench: Bench) -> None:
     text = "trap '' TERM; echo $$ > pid; while :; do sleep 1; done"
     running = asyncio.create_task(bench.run(text))
@@ -154,6 +156,7 @@ async def test_a_stranger_with_its_number_is_not_touched(bench: Bench) -> None:
     assert output == "lives\n"
 
 
+@pytest.mark.whole
 async def test_a_search_is_made_again_over_a_new_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse, "ANSWER_SECONDS", 1.0)
     monkeypatch.setattr(pulse, "WAITED_SECONDS", 1.0)
@@ -184,6 +187,24 @@ async def test_a_file_is_read_again_over_a_new_link(bench: Bench, monkeypatch: p
             await _quiet(bench)
             bench.proxy.cut_at(way, 1, silently=silently)
             assert (await bench.host.files.fetch_one(path)).content == b"content\n"
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("way", list(Way))
+@pytest.mark.parametrize("silently", [False, True])
+async def test_a_change_cut_off_is_made_once(bench: Bench, way: Way, silently: bool) -> None:
+    """Before it arrives, or before its answer does: over a new link it is found out which, and made if it was not."""
+    path = str(bench.folder / "a.txt")
+    await bench.host.files.apply([Change(path, ABSENT, b"one\n")])
+    old = (await bench.host.files.fetch_one(path)).version
+    assert old is not None
+    await _quiet(bench)
+    bench.proxy.cut_at(way, 1, silently=silently)
+    [applied] = await bench.host.files.apply([Change(path, old, b"two\n")])
+    assert bench.proxy.cuts == 1
+    assert (bench.folder / "a.txt").read_bytes() == b"two\n"
+    assert (await bench.host.files.fetch_one(path)).version == applied.version
+    assert [entry.name for entry in bench.folder.iterdir()] == ["a.txt"]
 
 
 async def test_an_abort_does_not_wait_for_a_connection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +249,7 @@ async def test_cut_at_any_piece_it_is_run_at_most_once_and_the_truth_is_told(
 ) -> None:
     """Pieces of the start, of the run, of the output and of the end; with the server told of the cut, or not."""
     wrong = []
-    places = _places(seed, by_effort(5, 12, 40))
+    places = _places(seed, by_effort(3, 12, 40))
     for number, (way, pieces, silently) in enumerate(places):
         await _run_something(bench)
         await _quiet(bench)

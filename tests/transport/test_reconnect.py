@@ -111,6 +111,15 @@ async def test_after_a_sleep_a_link_that_answers_is_used_on(
     assert (watched.proxy.connections, len(questions)) == (1, 1)
 
 
+async def test_dropbear_answers_too(dropbear: SshServer, sleep: Sleep, questions: list[Pulse]) -> None:
+    states: list[PoolState] = []
+    async with open_pool(dropbear.ssh_command, on_state=lambda state, error: states.append(state)) as pool:
+        await run(pool, "true")
+        sleep()
+        assert (await run(pool, "echo awake")).stdout == b"awake\n"
+    assert (states, len(questions)) == ([READY], 1)
+
+
 async def test_a_link_that_is_well_is_never_asked(watched: Watched, questions: list[Pulse]) -> None:
     """No round trip for it, idle or not."""
     for _ in range(20):

@@ -120,6 +120,31 @@ async def test_dropbear_answers_too(dropbear: SshServer, sleep: Sleep, questions
     assert (states, len(questions)) == ([READY], 1)
 
 
+@pytest.mark.parametrize("dead", [False, True])
+async def test_through_a_jump_host(
+    openssh: SshServer, tmp_path: Path, sleep: Sleep, dead: bool, request: pytest.FixtureRequest
+) -> None:
+    """What comes through one is heard too, and what does not is replaced together with it."""
+    async with DelayProxy(openssh.port, 0) as proxy:
+        known = tmp_path / "known"
+        keys = openssh.known_hosts.read_text()
+        known.write_text(keys + keys.replace(f":{openssh.port} ", f":{proxy.port} "))
+        config = tmp_path / "config"
+        config.write_text(
+            f"Host gate\n Port {proxy.port}\nHost far\n Port {openssh.port}\n ProxyJump gate\n"
+            f"Host *\n HostName 127.0.0.1\n User {openssh.user}\n IdentityFile {openssh.key}\n IdentityAgent none\n"
+            f" UserKnownHostsFile {known}\n"
+        )
+        async with open_pool(f"ssh -F {config} far") as pool:
+            await run(pool, "true")
+            if dead:
+                request.getfixturevalue("impatient")
+                proxy.forsake()
+            sleep()
+            assert (await run(pool, "echo awake")).stdout == b"awake\n"
+            assert proxy.connections == 1 + dead
+
+
 async def test_a_link_that_is_well_is_never_asked(watched: Watched, questions: list[Pulse]) -> None:
     """No round trip for it, idle or not."""
     for _ in range(20):

@@ -76,6 +76,9 @@ class RunningCommand:
             except RemoteError:
                 if not aborted:
                     raise
+            if not aborted and self._output.pid is None and (not reading.done() or reading.exception() is not None):
+                # Nothing was heard of it, so nothing was ended.
+                raise ConnectionLostError(f"The remote did not answer within {self._command.timeout:g} s.")
             return CommandResult(None, None, timed_out=not aborted, aborted=aborted)
         except asyncio.CancelledError:
             with contextlib.suppress(RemoteError):

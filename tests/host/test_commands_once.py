@@ -42,10 +42,12 @@ class Bench:
     pool: SshPool
     host: Host
 
-    async def run(self, text: str, abort: asyncio.Event | None = None) -> tuple[CommandResult, str]:
+    async def run(
+        self, text: str, abort: asyncio.Event | None = None, *, timeout: float = 60
+    ) -> tuple[CommandResult, str]:
         """Run it; how it ended and what it printed."""
         output = bytearray()
-        command = Command(text, str(self.folder), 60, abort, lambda _, data: output.extend(data))
+        command = Command(text, str(self.folder), timeout, abort, lambda _, data: output.extend(data))
         return await self.host.run(command), output.decode()
 
     def lines(self, name: str) -> list[str]:
@@ -100,6 +102,17 @@ async def test_cut_before_it_arrives_nothing_is_run(bench: Bench, silently: bool
         await bench.run("echo x >> count")
     assert SENT in str(caught.value)
     await bench.run("true")
+    assert bench.lines("count") == []
+
+
+async def test_a_timeout_does_not_claim_to_have_ended_what_was_never_heard_of(bench: Bench) -> None:
+    await bench.run("true")
+    await _quiet(bench)
+    bench.proxy.cut_at(Way.TO_SERVER, 1, silently=True)
+    with pytest.raises(ConnectionLostError) as caught:
+        await bench.run("echo x >> count", timeout=0.3)
+    assert SENT in str(caught.value)
+    await _run_something(bench)
     assert bench.lines("count") == []
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.lost_commands import CommandProcess, describe_loss
@@ -23,7 +24,7 @@ from pybridge.transport.ssh_target import resolve_target
 from tests.kit import figures
 from tests.kit.cutting_proxy import CuttingProxy, Way
 from tests.kit.effort import by_effort
-from tests.kit.pools import until
+from tests.kit.pools import open_pool, through, until
 from tests.kit.sleeping import Sleep
 from tests.kit.sshd import SshServer
 
@@ -130,6 +131,30 @@ async def test_cut_while_it_runs_it_has_ended_when_the_next_one_begins(bench: Be
     _, output = await bench.run(f"{_lives(pid)} && echo runs on; echo x >> count")
     assert output == ""
     assert bench.lines("count") == ["x", "x"]
+
+
+async def test_a_command_survives_a_sleep_that_its_link_survives(
+    openssh: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network takes longer to come back than a call waits for it; others have a new link meanwhile."""
+    sleep = Sleep(monkeypatch)
+    async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy)) as pool:
+        host = await Host.connect(pool, HostOptions(workdir=str(tmp_path)))
+        output = bytearray()
+        text = "echo x >> count; until [ -e go ]; do sleep 0.1; done; echo over"
+        command = Command(text, str(tmp_path), on_output=lambda _, data: output.extend(data))
+        running = asyncio.create_task(host.run(command))
+        assert await until((tmp_path / "count").exists, seconds=60)
+        monkeypatch.setattr(pulse, "ANSWER_SECONDS", 1.0)
+        back = proxy.forsake()
+        sleep()
+        assert (await host.run(Command("touch go", str(tmp_path)))).code == 0
+        assert not running.done()
+        back.set()
+        assert (await running).code == 0
+        assert output == b"over\n"
+        assert (tmp_path / "count").read_text() == "x\n"
+        await host.close()
 
 
 @pytest.mark.whole

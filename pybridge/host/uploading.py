@@ -68,7 +68,7 @@ class Uploader:
         if creating:
             folder = quote(step.temporary.rpartition("/")[0] or "/")
             there = f"[ -d {quote(step.root)} ] && " if step.root else ""
-            lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder} 2>/dev/null)")
+            lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder})")
         for index, path in enumerate(candidates):
             # It may be there already, of a failed try over SFTP: no other process knows its name.
             umask = step.creation_umask or "077"
@@ -123,5 +123,5 @@ async def _answer(process: ByteProcess, marker: str, step: Step) -> int:
             chosen = bytes(output[at + len(opening) : end])
             if chosen.isdigit():
                 return int(chosen)
-            break
+            # Refused: the process ends now, and what it said may still be on its way.
     raise failure(step, "create", decode_text(bytes(errors)))

@@ -111,6 +111,11 @@ class SudoServer:
         words += ["-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes", "-o", "IdentityAgent=none"]
         return shlex.join([*words, "-i", str(self.folder / "user_key"), "-p", str(self.port), f"{USER}@127.0.0.1"])
 
+    @property
+    def pid(self) -> int:
+        """A process that sees what the remote sees."""
+        return self._process.pid
+
     def sudoers(self, text: str) -> None:
         """What /etc/sudoers says from now on."""
         path = self.folder / "sudoers"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -243,8 +244,9 @@ class _Carrier:
         self._said, self._places = said, places
 
     async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> _Process:
-        at = stdin.index(b"printf '\\''\\n%s\\n'\\'' ") + len(b"printf '\\''\\n%s\\n'\\'' ")
-        marker = stdin[at : at + 32]
+        found = re.search(rb"([0-9a-f]{32}); command -v rg", stdin)
+        assert found is not None
+        marker = found[1]
         return _Process([piece for piece in pieces(self._said.replace(b"%M%", marker), self._places) if piece])
 
 
@@ -260,7 +262,8 @@ def test_a_capture_of_the_login_never_fails(request: pytest.FixtureRequest) -> N
         found = asyncio.run(login_environment.capture(carrier, "/bin/sh"))  # type: ignore[arg-type]
         assert found.umask is None or 0 <= found.umask <= 0o7777
         with_login = FACTS.with_login(rg=found.rg, umask=found.umask)
-        encode_text(quote(with_login.rg or "")), encode_text(found.exports)
+        encode_text(quote(with_login.rg or ""))
+        encode_text(found.exports)
 
     fuzz(request, "the capture of the login", st.tuples(said, cuts()), check, 300)
 

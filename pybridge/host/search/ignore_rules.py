@@ -9,7 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine
+from pybridge.host.glob_pattern import GlobSyntaxError
+from pybridge.host.ignore_line import IgnoreLine
+
+MOST_RULES = 10_000
+"""Rules of one ignore file; what follows counts for nothing. A file of megabytes would take minutes to read."""
 
 GIT_CONTENTS = IgnoreLine.parse("**/.git/**")
 """Searches never look into `.git` folders."""
@@ -48,12 +52,16 @@ class IgnoreFile:
         rules: list[IgnoreLine] = []
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         for line in text.split("\n"):
+            if "\0" in line:
+                continue  # no path holds one, and no argument of find
             try:
                 rule = IgnoreLine.parse(line.removesuffix("\r"))
             except GlobSyntaxError:
                 continue
             if rule is not None:
                 rules.append(rule)
+            if len(rules) == MOST_RULES:
+                break
         return cls(source, folder, tuple(rules))
 
 

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
 
+_LONGEST = 10_000
 _DEEPEST = 40
 """Braces within braces; each level costs the reader several frames."""
 
@@ -63,8 +65,11 @@ def parse_glob(glob: str) -> tuple[Token, ...]:
     """Read a glob.
 
     Raises:
-        GlobSyntaxError: unclosed `[` or `{`, a `}` too many, a reversed range, a lone backslash at the end.
+        GlobSyntaxError: unclosed `[` or `{`, a `}` too many, a reversed range, a lone backslash at the end, or far more
+            than any path needs.
     """
+    if len(glob) > _LONGEST:
+        raise GlobSyntaxError(f"it has {len(glob)} characters")
     return _Parser(glob).parse()
 
 
@@ -78,8 +83,13 @@ def glob_regex(tokens: Sequence[Token]) -> re.Pattern[bytes]:
 def expand_braces(tokens: Sequence[Token], limit: int) -> list[tuple[Token, ...]] | None:
     """Every way to choose from the alternates; None when there are more than `limit`."""
     expanded: list[tuple[Token, ...]] = [()]
-    for token in tokens:
-        if isinstance(token, Alternates):
+    for grouped, run in groupby(tokens, lambda token: isinstance(token, Alternates)):
+        if not grouped:
+            plain = tuple(run)
+            expanded = [before + plain for before in expanded]
+            continue
+        for token in run:
+            assert isinstance(token, Alternates)
             choices = []
             for choice in token.choices:
                 found = expand_braces(choice, limit)
@@ -89,10 +99,8 @@ def expand_braces(tokens: Sequence[Token], limit: int) -> list[tuple[Token, ...]
             # An empty choice is no choice for ripgrep: `{,a}b` is `ab` alone, and `{}` is nothing at all.
             choices = [choice for choice in choices if choice] or [()]
             expanded = [before + choice for before in expanded for choice in choices]
-        else:
-            expanded = [(*before, token) for before in expanded]
-        if len(expanded) > limit:
-            return None
+            if len(expanded) > limit:
+                return None
     return expanded
 
 

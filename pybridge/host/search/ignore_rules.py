@@ -97,13 +97,14 @@ class Visibility:
         return self._enters(folder) and self._admits(path, folder, is_dir=False)
 
     def _enters(self, folder: bytes) -> bool:
-        if not folder:
-            return True
-        known = self._folders.get(folder)
-        if known is None:
-            parent = folder.rpartition(b"/")[0]
-            known = self._enters(parent) and self._admits(folder, parent, is_dir=True)
-            self._folders[folder] = known
+        unknown: list[bytes] = []  # from the folder upwards; a tree may be deeper than calls can be
+        while folder and folder not in self._folders:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        known = self._folders[folder] if folder else True
+        for below in reversed(unknown):
+            known = known and self._admits(below, below.rpartition(b"/")[0], is_dir=True)
+            self._folders[below] = known
         return known
 
     def _admits(self, path: bytes, parent: bytes, *, is_dir: bool) -> bool:

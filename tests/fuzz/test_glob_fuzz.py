@@ -74,11 +74,12 @@ def test_a_glob_of_many_stars_is_no_trap(line: str) -> None:
     assert time.process_time() - begun < 20
 
 
-def test_a_tree_of_two_thousand_levels_is_looked_at() -> None:
+def test_a_tree_of_1200_levels_is_looked_at() -> None:
     file = IgnoreFile.parse(RuleSource.IGNORE, b"/r", b"*.o\n")
     visibility = Visibility(b"/r", files=[file])
-    assert visibility.shows(b"a/" * 2000 + b"b.c")
-    assert not visibility.shows(b"a/" * 2000 + b"b.o")
+    assert visibility.shows(b"a/" * 1200 + b"b.c")
+    assert not visibility.shows(b"a/" * 1200 + b"b.o")
+    assert not visibility.shows(b"a/" * 1_000_000 + b"b.c")
 
 
 def test_braces_in_braces_are_no_trap() -> None:

@@ -15,6 +15,9 @@ from pybridge.host.ignore_line import IgnoreLine
 MOST_RULES = 10_000
 """Rules of one ignore file; what follows counts for nothing. A file of megabytes would take minutes to read."""
 
+LONGEST_PATH = 8192
+"""Bytes; no system takes a longer path, so no tool could do anything with it."""
+
 GIT_CONTENTS = IgnoreLine.parse("**/.git/**")
 """Searches never look into `.git` folders."""
 
@@ -93,6 +96,8 @@ class Visibility:
 
     def shows(self, path: bytes) -> bool:
         """Whether the search sees the file `path` (relative to the root, without `./`)."""
+        if len(path) > LONGEST_PATH:
+            return False
         folder = path.rpartition(b"/")[0]
         return self._enters(folder) and self._admits(path, folder, is_dir=False)
 

@@ -144,10 +144,8 @@ def _new_lines(hunk: Hunk, lines: list[Line], start: int) -> list[Line]:
                 # A carriage return without a newline ends no line: it is text.
                 result.append(Line(line.text + "\r" * line.carriage_return, ""))
                 continue
-            if hunk.tells_line_ends:
-                end = CRLF if line.carriage_return else LF
-            else:
-                end = end_for_insertion(lines, at)
+            told = CRLF if line.carriage_return else LF
+            end = told if hunk.tells_line_ends else end_for_insertion(lines, at)
             result.append(Line(line.text, end))
             continue
         if line.kind == " ":

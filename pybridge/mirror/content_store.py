@@ -84,7 +84,7 @@ class ContentStore:
             content = local.read_bytes()
         except OSError:
             content = None
-        sha256 = None if content is None else hashlib.sha256(content).hexdigest()
+        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
         if content is None or sha256 != entry.sha256 or not _belongs(entry.version, content, sha256):
             _LOGGER.info("The local copy of %s is damaged and dropped", path)
             self.forget(path)

@@ -1,7 +1,7 @@
 """A remote `sh` that lies: it relays to a real one until it is told how to attack, then answers requests itself.
 
-Usage: python -I hostile_sh.py FILE SH [ARGUMENT...]; FILE names the attack, or is empty. The markers of a request
-travel in it, so a hostile server need not guess them.
+Usage: python -I hostile_sh.py FILE SH [ARGUMENT...]; FILE names the attack and, after a space, what a request must hold
+to be attacked; or it is empty. The markers of a request travel in it, so a hostile server need not guess them.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def main() -> None:
         assert real.stdin is not None
         while data := os.read(0, 1 << 20):
             with open(told) as file:  # noqa: PTH123 - isolated, as quick as can be
-                name = file.read().strip()
-            if name:
+                name, _, needle = file.read().strip().partition(" ")
+            if name and needle.encode() in data:
                 time.sleep(0.05)
                 ATTACKS[name](data)
                 continue

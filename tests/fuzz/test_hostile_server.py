@@ -43,6 +43,8 @@ TOOLS: dict[str, dict[str, Any]] = {
     "grep": {"pattern": "one"},
     "apply_patch": {"patchText": "*** Begin Patch\n*** Add File: added.txt\n+x\n*** End Patch"},
 }
+APPLYING = "pb_check"
+"""Of the request that makes a change: what comes before it is answered honestly."""
 LISTING = {"filePath": "."}
 SAMPLE = ("endless_output", "echo", "done", "junk", "outside", "closes", "numbers", "escapes", "huge_status")
 
@@ -111,11 +113,12 @@ async def test_a_call_ends_in_a_result_or_a_typed_error(
     request: pytest.FixtureRequest, desk: Desk, tmp_path: Path, name: str
 ) -> None:
     number = list(ATTACKS).index(name)
-    order = [*TOOLS.items(), ("read", LISTING)]
-    chosen = by_effort([order[(number + step) % len(order)] for step in (0, 3)], order, order)
+    order = [(tool, args, "") for tool, args in TOOLS.items()] + [("read", LISTING, "")]
+    order += [(tool, TOOLS[tool], APPLYING) for tool in ("edit", "write", "apply_patch")]
+    chosen = by_effort([order[(number + step) % len(order)] for step in (0, 4, 8)], order, order)
     before = _everything_but_ours(tmp_path)
-    for tool, args in chosen:
-        desk.attack(name)
+    for tool, args, needle in chosen:
+        desk.attack(f"{name} {needle}")
         tracemalloc.start()
         try:
             with haste():

@@ -19,8 +19,8 @@ from tests.fuzz.spoiling import spoiled, spoiled_text
 pytestmark = pytest.mark.unit
 
 _NAMES = st.sampled_from(
-    ["a", "A", "..", ".", "", "con", "nul.txt", "a.", "a ", "é", "e\u0301", "\udcff", "\ud800", "\0", "\n", "%41", "!a", "long" * 60,
-     "in", "out", "\\", ":", "*", "..%2f", ".git", "\x1b[2J", "ﬁ", "ß", "İ"]
+    ["a", "A", "..", ".", "", "con", "nul.txt", "a.", "a ", "é", "e\u0301", "\udcff", "\ud800", "\0", "\n", "%41", "!a",
+     "long" * 60, "in", "out", "\\", ":", "*", "..%2f", ".git", "\x1b[2J", "ﬁ", "ß", "İ"]
 )  # fmt: skip
 _PATHS = st.one_of(
     st.tuples(st.sampled_from(["", "/", "//", "/w/", "/w", "../", "~"]), st.lists(_NAMES, max_size=6)).map(

@@ -16,14 +16,14 @@ from tests.kit.effort import Effort, by_effort, effort
 from tests.kit.figures import tell
 
 GROUP = "fuzz"
-PART, EVERYTHING = 6, 120
-"""How many times the sample a longer run takes."""
+SAMPLE, PART, EVERYTHING = 0.25, 2, 100
+"""How many inputs are taken of those that a test names as usual."""
 
 T = TypeVar("T")
 
 
 def fuzz(
-    request: pytest.FixtureRequest, name: str, inputs: st.SearchStrategy[T], check: Callable[[T], object], sample: int
+    request: pytest.FixtureRequest, name: str, inputs: st.SearchStrategy[T], check: Callable[[T], object], usual: int
 ) -> None:
     """Call `check` with inputs, and tell how many they were.
 
@@ -32,12 +32,12 @@ def fuzz(
         name: what is fuzzed, for the figures.
         inputs: how they are made.
         check: raises where a promise is broken.
-        sample: how many of them `make test` takes.
+        usual: how many of them are worth the time, had one a minute for all such tests.
     """
     tried = 0
 
     @settings(
-        max_examples=by_effort(sample, sample * PART, sample * EVERYTHING),
+        max_examples=int(usual * by_effort(SAMPLE, PART, EVERYTHING)),
         derandomize=effort() is Effort.SAMPLE,
         database=None,
         deadline=None,

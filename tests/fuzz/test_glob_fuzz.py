@@ -71,7 +71,7 @@ def test_a_glob_of_many_stars_is_no_trap(line: str) -> None:
     begun = time.process_time()  # a regular expression would go on for years
     assert not rule.matches(b"a" * 255, is_dir=False)
     assert not rule.matches(b"a/" * 1000 + b"a", is_dir=False)
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 60
 
 
 def test_a_tree_of_1200_levels_is_looked_at() -> None:

@@ -204,7 +204,8 @@ def _keys() -> tuple[bytes, ...]:
 
     keys = []
     for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"):
-        key = asyncssh.generate_private_key(kind)
+        rsa = kind == "ssh-rsa"
+        key = asyncssh.generate_private_key(kind, key_size=1024) if rsa else asyncssh.generate_private_key(kind)
         keys += [key.export_private_key("openssh"), key.export_private_key("pkcs8-pem"), key.export_public_key()]
         if kind != "ssh-ed25519":
             keys += [key.export_private_key("pkcs1-pem"), key.export_private_key("pkcs8-der")]

@@ -23,6 +23,9 @@ from pybridge.transport.process import ByteProcess, Stream, may_be_used, unless_
 
 DEFAULT_TIMEOUT = 30.0
 MAX_REPLY_BYTES = 96 * 1024 * 1024
+MAX_FIRST_BYTES = 4 * 1024 * 1024
+"""Of the first reply, which holds no file."""
+_LONGEST_WORD = 64
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class ControlShell:
             reply = await unless_silent(process, _collect_first(process, begin, marker, timeout))
             identity_line, _, rest = reply.stdout.partition(b"\n")
             words = identity_line.decode("ascii", "replace").split()
-            if len(words) != 3 or not words[0].isdigit():
+            if len(words) != 3 or not words[0].isdigit() or max(map(len, words)) > _LONGEST_WORD:
                 raise no_posix_shell()
         except BaseException:
             process.close()
@@ -144,7 +147,7 @@ async def _collect(process: ByteProcess, marker: str, timeout: float) -> Reply:
 
 async def _collect_first(process: ByteProcess, begin: str, marker: str, timeout: float) -> Reply:
     """The first reply of a shell, less what was printed before `begin`: where none comes, that says why."""
-    reader = ReplyReader(marker, MAX_REPLY_BYTES)
+    reader = ReplyReader(marker, MAX_FIRST_BYTES)
     before = {stream: LoginNoise(begin) for stream in Stream}
     try:
         async with asyncio.timeout(timeout):

@@ -17,6 +17,7 @@ _WINDOW = 4 * 1024 * 1024
 """Receive window in bytes: what may be under way per round trip, and what a paused reader holds at most."""
 _MAX_PACKET = 32 * 1024
 _WRITE_PIECE = 256 * 1024
+_LONGEST_SIGNAL = 40
 _OPEN_SECONDS = 30.0
 """How long the server may take to answer a channel open or an exec request."""
 
@@ -138,7 +139,8 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         self._set_exit(ExitStatus(code=status))
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self._set_exit(ExitStatus(signal=signal.removeprefix("SIG")))
+        name = "".join(c for c in signal.removeprefix("SIG") if c.isprintable())  # the server's own words, shown
+        self._set_exit(ExitStatus(signal=name[:_LONGEST_SIGNAL]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         # asyncssh calls this for the end of a channel as well as for that of the connection beneath it.

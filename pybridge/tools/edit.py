@@ -71,6 +71,7 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
             fresh = replace(conflict.current[0], path=shown_as)
             plan = await _plan_again(args, session, context, fresh, plan)
             applied = await _apply_last(session, path, plan)
+            file = fresh
         await keep(session, context.session_id, file.real, applied, plan.content)
     diff = plan.diff
     filediff = {"file": shown_as, "patch": diff.patch, "additions": diff.additions, "deletions": diff.deletions}

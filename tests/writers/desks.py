@@ -75,12 +75,10 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(
-    ssh_command: str, folder: Path, name: str = "ses_ours", *, login: bool = False
-) -> AsyncIterator[Desk]:
+async def open_desk(ssh_command: str, folder: Path, name: str = "ses_ours") -> AsyncIterator[Desk]:
     """A session on `folder`; its local files lie where the environment's HOME says, shared with every other one."""
     async with open_pool(ssh_command) as pool:
-        host = await Host.connect(pool, HostOptions(workdir=str(folder), login=login))
+        host = await Host.connect(pool, HostOptions(workdir=str(folder), login=False))
         try:
             session = await open_session(Settings(ssh=ssh_command, workdir=str(folder)), host, target_slug=SLUG)
             turns = WatchedTurns(host.files.turns)

@@ -1,4 +1,4 @@
-"""The moments of a tool call at which somebody else may act: before each round trip, and while a permission is asked."""
+"""The moments of a call at which somebody else may act: before each round trip, and while a permission is asked."""
 
 from __future__ import annotations
 

@@ -91,10 +91,6 @@ async def write(desk: Desk, folder: Path, moments: Moments) -> list[str]:
     return await make(desk, moments, "write", filePath=str(folder / "f"), content=OURS.decode() + "\n")
 
 
-async def write_below_new_folders(desk: Desk, folder: Path, moments: Moments) -> list[str]:
-    return await make(desk, moments, "write", filePath=str(folder / "f"), content=OURS.decode() + "\n")
-
-
 async def read_and_write(desk: Desk, folder: Path, moments: Moments) -> list[str]:
     shown = await make(desk, moments, "read", filePath=str(folder / "f"))
     return shown + await write(desk, folder, moments)
@@ -104,7 +100,6 @@ async def large_write(desk: Desk, folder: Path, moments: Moments) -> list[str]:
     return await make(desk, moments, "write", filePath=str(folder / "f"), content=LARGE.decode())
 
 
-LARGE = OURS + b"\n" + b"x" * 79 + b"\n" * 1
 LARGE = OURS + b"\n" + (b"x" * 79 + b"\n") * 8000
 
 

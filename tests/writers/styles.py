@@ -13,7 +13,7 @@ from tests.kit.counterparts import need
 from tests.tools.kit import Call
 from tests.writers.desks import Desk
 
-Put = Callable[[Path, bytes | None], None]
+Put = Callable[[Path, bytes], None]
 
 
 @dataclass(frozen=True)

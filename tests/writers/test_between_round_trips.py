@@ -181,12 +181,9 @@ async def test_law3_write_after_read_says_that_the_file_was_changed_since(
         tell(request, "other writers, between round trips", "write after read", 1)
 
 
-@pytest.mark.parametrize("size", [2 * 1024 * 1024, 15 * 1024 * 1024])
-async def test_law3_a_large_file_of_which_a_part_was_read_is_known_as_well(
-    writers: Writers, folder: Path, size: int
-) -> None:
+async def test_law3_a_large_file_of_which_a_part_was_read_is_known_as_well(writers: Writers, folder: Path) -> None:
     path = folder / "f"
-    path.write_bytes(b"x\n" * (size // 2))
+    path.write_bytes((b"x" * 1023 + b"\n") * 2048)
     await writers.ours("read", filePath=str(path), limit=5)
     with path.open("r+b") as file:
         file.write(b"y")

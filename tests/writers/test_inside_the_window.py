@@ -1,8 +1,9 @@
 """Somebody changes a file inside the one remote command that compares and replaces it: who is safe, and who is not.
 
 POSIX has no compare-and-swap for files. The command is stopped at each place where that matters, somebody else acts,
-and it goes on. Sessions of ours take turns and are always safe; so is everybody where the file is made or refilled and
-compared once more. What remains is stated in `LIMITS`, and each of its rows is shown to be one.
+and it goes on. Sessions of ours take turns and are always safe. Of others, whoever writes into the file is safe, because
+what was replaced is looked at once more, and whoever puts another file in its place is, until the moment before the
+replacing. What remains is stated in `LIMITS`, and each of its rows is shown to be one.
 """
 
 from __future__ import annotations
@@ -67,14 +68,15 @@ class Place:
     linked: bool = False
 
 
-RENAME = Place("edit: compared, not yet renamed over", edit, "mv")
+KEEP = Place("edit: compared, not yet linked beside it", edit, "ln")
+RENAME = Place("edit: linked beside it, not yet renamed over", edit, "mv")
 LINK = Place("new file: seen missing, not yet linked", create, "ln", before=())
-BACKUP = Place("patch of two: compared, not yet backed up", patch_two, "ln", before=("f", "other"))
-BACKED_UP = Place("patch of two: backed up, not yet renamed over", patch_two, "mv", before=("f", "other"))
+KEEP_TWO = Place("patch of two: compared, not yet linked beside it", patch_two, "ln", before=("f", "other"))
+RENAME_TWO = Place("patch of two: linked beside it, not yet renamed over", patch_two, "mv", before=("f", "other"))
 COPY = Place("refill: compared, not yet backed up", edit, "cat", linked=True)
 REFILL = Place("refill: backed up and compared again, not yet refilled", edit, "cat", 2, linked=True)
 REMOVE = Place("removal: compared, not yet taken away", remove, "mv")
-PLACES = (RENAME, LINK, BACKUP, BACKED_UP, COPY, REFILL, REMOVE)
+PLACES = (KEEP, RENAME, LINK, KEEP_TWO, RENAME_TWO, COPY, REFILL, REMOVE)
 
 STYLES = {
     "append": append,
@@ -87,8 +89,8 @@ IN_PLACE = ("append", "rewrite in place")
 RENAMING = ("rename over", "backup and new file", "symlink")
 
 LIMITS = {
-    RENAME.name: (*IN_PLACE, *RENAMING),
-    BACKED_UP.name: (*IN_PLACE, *RENAMING),
+    RENAME.name: RENAMING,
+    RENAME_TWO.name: RENAMING,
     REFILL.name: (*IN_PLACE, *RENAMING),
     REMOVE.name: (*IN_PLACE, *RENAMING),
 }

@@ -1,9 +1,9 @@
 """Somebody changes a file inside the one remote command that compares and replaces it: who is safe, and who is not.
 
 POSIX has no compare-and-swap for files. The command is stopped at each place where that matters, somebody else acts,
-and it goes on. Sessions of ours take turns and are always safe. Of others, whoever writes into the file is safe, because
-what was replaced is looked at once more, and whoever puts another file in its place is, until the moment before the
-replacing. What remains is stated in `LIMITS`, and each of its rows is shown to be one.
+and it goes on. Sessions of ours take turns and are always safe. Of others, whoever writes into the file is safe: what
+was replaced is looked at once more. Whoever puts another file in its place is safe until just before the replacing.
+What remains is stated in `LIMITS`, and each of its rows is shown to be one.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pybridge.errors import FileError, FileMissingError, FilePermissionError, No
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
 from pybridge.host.framing import decode_text, quote
-from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, Stat
+from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, FileVersion, Slice, Stat
 
 _MOST_NAMES = 1024 * 1024
 _KINDS = {b"f": FileKind.FILE, b"d": FileKind.DIRECTORY, b"s": FileKind.SPECIAL}
@@ -128,27 +128,34 @@ def parse_mode(text: str) -> int:
     return mode
 
 
-def slice_script(path: str, first_line: int, max_lines: int, max_line_bytes: int, facts: Facts, marker: str) -> str:
+def slice_script(
+    path: str, first_line: int, max_lines: int, max_line_bytes: int, version_up_to: int, facts: Facts, marker: str
+) -> str:
     """The script that cuts lines out of a large file."""
-    return f"{facts.settings}\npb_slice {quote(path)} {first_line} {max_lines} {max_line_bytes} {marker}"
+    numbers = f"{first_line} {max_lines} {max_line_bytes} {marker} {version_up_to}"
+    return f"{facts.settings}\npb_slice {quote(path)} {numbers}"
 
 
-def parse_slice(output: bytes, path: str, marker: str) -> tuple[int, bytes, tuple[bytes, ...]]:
-    """Total number of lines, the file's first bytes, and the lines.
+def parse_slice(fetched: Fetched, output: bytes, facts: Facts, marker: str) -> Slice:
+    """What `slice_script` printed of a file.
 
     Raises:
         FileError: the remote could not read the file.
     """
-    total, head_sign, rest = output.partition(b"\0")
+    path = fetched.path
+    numbers, head_sign, rest = output.partition(b"\0")
     ending = b"\0" + marker.encode() + b"\n"
     head, lines_sign, rest = rest.partition(ending)
     body, end_sign, _ = rest.partition(ending)
+    total, size, digest = (*numbers.decode("ascii", "replace").split(), "", "", "")[:3]
     if not (head_sign and lines_sign and end_sign and total.isdigit() and len(total) < 20):
         raise FileError(f"The remote could not read {path}.", path=path, next_step="Look at it with bash: `ls -l`.")
     lines = body.split(b"\n")
     if lines and lines[-1] == b"":
         lines.pop()
-    return int(total), head, tuple(lines)
+    known = size.isdigit() and digest not in ("", "-")
+    version = FileVersion(f"{facts.algorithm}:{digest}", int(size)) if known else None
+    return Slice(fetched, tuple(lines), int(total), head, version)
 
 
 def list_script(path: str, facts: Facts) -> str:

@@ -102,12 +102,14 @@ class Slice:
         lines: the bytes of each line, line ends removed, each cut to the asked length in bytes.
         total_lines: lines in the whole file as OpenCode's read counts them (a last line without newline counts).
         head: the first bytes of the file (up to 4096), to tell text from binary.
+        version: of the whole file just before the lines were cut out; None when it was not asked for.
     """
 
     fetched: Fetched
     lines: tuple[bytes, ...]
     total_lines: int
     head: bytes
+    version: FileVersion | None = None
 
 
 @dataclass(frozen=True)

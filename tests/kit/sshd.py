@@ -134,7 +134,9 @@ def start_openssh(
     if home is None:
         home = folder / "home"
         home.mkdir()
-        lines.insert(0, f"SetEnv HOME={home}")
+        # sshd goes by the first such line only.
+        also = [line.removeprefix("SetEnv ") for line in options if line.startswith("SetEnv ")]
+        lines.insert(0, " ".join(["SetEnv", f"HOME={home}", *also]))
         namespace_home = home if shell or _can_unshare() else None
     else:
         namespace_home = home

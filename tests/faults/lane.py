@@ -1,0 +1,160 @@
+"""A warm session over a link that can fail, used for one point after another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Self, cast
+
+from pybridge.locations import state_folder
+from pybridge.sidecar.remote import RemoteFolder, connect_folder
+from tests.faults.judging import Told, Verdict, told_by
+from tests.faults.operations import NEXT, Operation, temporaries
+from tests.kit.fault_proxy import FaultProxy
+from tests.kit.pools import rewrite_known_hosts
+from tests.kit.remote_steps import RemoteSteps
+from tests.kit.ssh_packets import CIPHER
+from tests.kit.sshd import SshServer
+from tests.tools.kit import Call
+
+_OPTIONS = {"Ciphers": CIPHER, "ServerAliveInterval": 1, "ServerAliveCountMax": 1, "ConnectTimeout": 2}
+_CALL_SECONDS = 60.0
+
+
+class Lane:
+    """One session over one link. Use as an asynchronous context manager.
+
+    Args:
+        server: where the link leads.
+        folder: a new one; the session works in `work` below it.
+        steps: the stand-ins of that server, if it has any.
+    """
+
+    def __init__(self, server: SshServer, folder: Path, steps: RemoteSteps | None = None) -> None:
+        self._server = server
+        self._aside = folder / "aside"
+        self._numbers = itertools.count(1)
+        self._opened = contextlib.AsyncExitStack()
+        self.work = folder / "work"
+        self.steps = steps
+
+    async def __aenter__(self) -> Self:
+        for folder in (self.work / ".git", self._aside):
+            folder.mkdir(parents=True, exist_ok=True)
+        await self._open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._opened.aclose()
+
+    async def renew(self) -> None:
+        """Begin again with a new link and a new session."""
+        await self._opened.aclose()
+        await self._open()
+
+    def lay(self, operation: Operation) -> Path:
+        """A new folder with the files that `operation` finds."""
+        folder = self.work / f"point{next(self._numbers)}"
+        folder.mkdir()
+        operation.prepare(folder, self._aside)
+        return folder
+
+    async def make(self, operation: Operation, folder: Path) -> Exception | None:
+        """Have the tool make the change; the error it answers with."""
+        return await self._call(operation.tool, **operation.arguments(str(folder)))
+
+    async def settle(self, operation: Operation, folder: Path, verdict: Verdict, *, late: bool = False) -> None:
+        """Judge what became of an operation that has answered, at once and after the next connection.
+
+        Args:
+            late: let the server have what the link kept back, once the model has gone on.
+        """
+        verdict.judge_each(operation, folder, "at once", torn=operation.linked)
+        if verdict.told is not Told.UNKNOWN and not verdict.wrong:
+            verdict.judge_whole(operation, folder, "at once")
+        self.proxy.heal()
+        await self._go_on(folder, verdict)
+        await self._connect_again(folder, verdict)
+        new = verdict.judge_whole(operation, folder, "after the next connection")
+        if late and len(verdict.point) % 2:
+            await self._release(operation, folder, verdict, new)
+            late = False
+        if new is False and not verdict.wrong:
+            error = await self.make(operation, folder)
+            if error is not None:
+                verdict.wrong.append(f"the same call again: {error!r}")
+            else:
+                verdict.told = Told.DONE
+                new = verdict.judge_whole(operation, folder, "after the same call again")
+        if late:
+            await self._release(operation, folder, verdict, new)
+        self.proxy.forget()
+
+    async def _release(self, operation: Operation, folder: Path, verdict: Verdict, new: bool | None) -> None:
+        await self.proxy.release()
+        await self._connect_again(folder, verdict)
+        now = verdict.judge_whole(operation, folder, "after what was late")
+        if now is not new:
+            verdict.wrong.append("what was late has changed the files")
+
+    async def _go_on(self, folder: Path, verdict: Verdict) -> None:
+        """The next call works: one that reads, and one that changes."""
+        for tool, arguments in (("read", {}), ("edit", {"oldString": "one", "newString": "two"})):
+            error = await self._call(tool, filePath=f"{folder}/{NEXT}", **arguments)
+            if error is not None:
+                verdict.wrong.append(f"the next call ({tool}): {error!r}")
+                return
+        if (folder / NEXT).read_bytes() != b"two\n":
+            verdict.wrong.append("the next call did not do what it said")
+
+    async def _connect_again(self, folder: Path, verdict: Verdict) -> None:
+        """Nothing of ours remains after the next connection."""
+        if not (temporaries(folder) or records(folder)):
+            return
+        async with self._connected():
+            pass
+        if left := [*temporaries(folder), *records(folder)]:
+            verdict.wrong.append(f"after the next connection there remain {left}")
+
+    async def _call(self, tool: str, **arguments: Any) -> Exception | None:
+        try:
+            async with asyncio.timeout(_CALL_SECONDS):
+                await self.session.call(tool, arguments, cast(Any, Call()))
+        except Exception as error:
+            return error
+        return None
+
+    async def _open(self) -> None:
+        self.proxy = await self._opened.enter_async_context(FaultProxy(self._server.port))
+        self.session = await self._opened.enter_async_context(self._connected())
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[RemoteFolder]:
+        known_hosts = rewrite_known_hosts(self._server.known_hosts, self._server.port, self.proxy)
+        options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
+        ssh = self._server.ssh_command_with(*options, port=self.proxy.port, known_hosts=known_hosts)
+        env = {"REMOTE_SSH": ssh, "REMOTE_WORKDIR": str(self.work), "REMOTE_LOGIN": "0"}
+        session = await connect_folder(env, {}, lambda state, error: None)
+        try:
+            yield session
+        finally:
+            await session.close()
+
+
+def records(folder: Path) -> list[str]:
+    """The local records of what may lie in a remote folder."""
+    found = []
+    for file in (state_folder() / "temporaries").rglob("*.json"):
+        with contextlib.suppress(FileNotFoundError):
+            if f"{folder}/" in file.read_text():
+                found.append(file.name)
+    return found
+
+
+def take(verdict: Verdict, error: Exception | None) -> None:
+    """Write down what the model was told."""
+    verdict.told = told_by(error)
+    verdict.answer = "" if error is None else f"{type(error).__name__}: {error}"

@@ -1,0 +1,98 @@
+"""Which points are tried, by whom, and what is said of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+from tests.faults.judging import Verdict
+from tests.faults.lane import Lane
+from tests.kit.figures import tell
+
+GROUP = "crash matrix"
+POINT = os.environ.get("PYBRIDGE_POINT")
+"""One point to try, alone."""
+
+SEED = int(os.environ.get("PYBRIDGE_SEED", "5"))
+_POINT_SECONDS = 150.0
+
+
+class Point(Protocol):
+    """One place or moment of one operation; `str` shows what is needed to try it alone."""
+
+    @property
+    def kind(self) -> str:
+        """The class it is counted in."""
+        ...
+
+
+P = TypeVar("P", bound=Point)
+
+
+def choose(points: Sequence[P], most: int | None, seed: str) -> list[P]:
+    """At most so many points of each class, or the one that is asked for."""
+    if POINT is not None:
+        return [point for point in points if str(point) == POINT]
+    kinds: dict[str, list[P]] = {}
+    for point in points:
+        kinds.setdefault(point.kind, []).append(point)
+    chosen = []
+    for kind, members in kinds.items():
+        count = len(members) if most is None else min(most, len(members))
+        chosen += random.Random(f"{SEED} {seed} {kind}").sample(members, count)
+    return chosen
+
+
+@contextlib.asynccontextmanager
+async def lanes(make: Callable[[Path], Lane], folder: Path, count: int) -> AsyncIterator[list[Lane]]:
+    """Some lanes, each with a folder of its own."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(make(folder / f"lane{n}")) for n in range(count)]
+
+
+async def try_points(
+    lanes: Sequence[Lane], points: Sequence[P], attempt: Callable[[Lane, P], Awaitable[Verdict]]
+) -> list[Verdict]:
+    """Every point, on whichever lane is free. After one that broke the promise its lane begins anew."""
+    waiting = list(reversed(points))
+    verdicts: list[Verdict] = []
+
+    async def work(lane: Lane) -> None:
+        while waiting:
+            point = waiting.pop()
+            try:
+                async with asyncio.timeout(_POINT_SECONDS):
+                    verdict = await attempt(lane, point)
+            except TimeoutError:
+                verdict = Verdict(str(point), point.kind, wrong=["it did not come to an end"])
+            verdicts.append(verdict)
+            if verdict.wrong:
+                await lane.renew()
+
+    await asyncio.gather(*(work(lane) for lane in lanes))
+    return verdicts
+
+
+def report(request: pytest.FixtureRequest, verdicts: Sequence[Verdict], points: Sequence[Point]) -> None:
+    """Tell the figures of each class, and fail if a point broke the promise."""
+    there = Counter(point.kind for point in points)
+    for kind in sorted({verdict.kind for verdict in verdicts}):
+        tried = [verdict for verdict in verdicts if verdict.kind == kind]
+        wrong = sum(bool(verdict.wrong) for verdict in tried)
+        tell(request, GROUP, kind, len(tried), wrong)
+        said = ", ".join(f"{n} {told}" for told, n in sorted(Counter(v.told.value for v in tried).items()))
+        missed = sum(not verdict.struck for verdict in tried)
+        request.node.user_properties.append(
+            ("told", f"{kind}: {len(tried)} of {there[kind]} points, {wrong} wrong; told: {said}; {missed} not met")
+        )
+    broken = [str(verdict) for verdict in verdicts if verdict.wrong]
+    if broken:
+        pytest.fail(f"{len(broken)} of {len(verdicts)} points (seed {SEED}):\n" + "\n".join(broken), pytrace=False)

@@ -47,7 +47,14 @@ ids() { # parent group session of the process $1
 act() {
   ids $$
   main=$session sub=$$
-  while ids $sub && [ "$parent" != "$main" ] && [ "$parent" -gt 1 ]; do sub=$parent; done
+  # Up to the child of the session's leader, and never out of the session: a shell may itself have become this program.
+  while [ "$sub" != "$main" ]; do
+    ids "$sub"
+    [ "$session" = "$main" ] && [ "$parent" != "$main" ] && [ "$parent" -gt 1 ] || break
+    sub=$parent
+  done
+  ids "$sub"
+  [ "$main" -gt 1 ] && [ "$session" = "$main" ] || exit 99
   case $act in
     tree) kill -9 "-$main" ;;
     main) kill -9 "$main" ;;

@@ -33,12 +33,11 @@ class LinkPoint:
 
 async def rehearse(lane: Lane, operation: Operation) -> dict[Way, Count]:
     """What an operation sends each way on a warm connection when nothing fails."""
-    for _ in range(2):
-        folder = lane.lay(operation)
-        await lane.proxy.quiet()
-        lane.proxy.arm()
-        error = await lane.make(operation, folder)
-        assert error is None, error
+    await lane.warm(operation)
+    folder = lane.lay(operation)
+    lane.proxy.arm()
+    error = await lane.make(operation, folder)
+    assert error is None, error
     return lane.proxy.counts
 
 
@@ -62,8 +61,8 @@ async def try_link(lane: Lane, point: LinkPoint) -> Verdict:
     """Make the change over a link that fails there, and judge what became of it."""
     verdict = Verdict(str(point), point.kind)
     operation = OPERATIONS[point.operation]
+    await lane.warm(operation)
     folder = lane.lay(operation)
-    await lane.proxy.quiet()
     lane.proxy.arm(point.fault, point.place)
     take(verdict, await lane.make(operation, folder))
     verdict.struck = lane.proxy.struck.is_set()

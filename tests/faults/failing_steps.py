@@ -13,7 +13,7 @@ from tests.faults.lane import Lane, take
 from tests.faults.operations import OPERATIONS, Operation
 from tests.kit.fault_proxy import Fault
 from tests.kit.remote_steps import Act, Moment, RemoteSteps, moments
-from tests.kit.sshd import SshServer, start_openssh
+from tests.kit.sshd import start_openssh
 
 KILLED = {Act.KILL_TREE: "sh and its tree killed", Act.KILL_MAIN: "sh killed", Act.KILL_SUBSHELL: "subshell killed"}
 
@@ -41,12 +41,11 @@ class StepPoint:
 async def rehearse(lane: Lane, operation: Operation) -> list[str]:
     """The steps of an operation on a warm connection when nothing fails."""
     assert lane.steps is not None
-    for _ in range(2):
-        folder = lane.lay(operation)
-        await lane.proxy.quiet()
-        lane.steps.arm()
-        error = await lane.make(operation, folder)
-        assert error is None, error
+    await lane.warm(operation)
+    folder = lane.lay(operation)
+    lane.steps.arm()
+    error = await lane.make(operation, folder)
+    assert error is None, error
     taken = lane.steps.taken()
     lane.steps.disarm()
     return taken
@@ -62,8 +61,8 @@ async def try_step(lane: Lane, point: StepPoint) -> Verdict:
     assert lane.steps is not None
     verdict = Verdict(str(point), point.kind)
     operation = OPERATIONS[point.operation]
+    await lane.warm(operation)
     folder = lane.lay(operation)
-    await lane.proxy.quiet()
     lane.steps.arm(point.moment, point.act)
     making = asyncio.create_task(lane.make(operation, folder))
     if point.act is Act.HOLD:

@@ -56,8 +56,11 @@ class Verdict:
             if found.get(path) not in (operation.before.get(path), operation.after.get(path)):
                 self.wrong.append(f"{when}: {path} is neither old nor new ({_short(found.get(path))})")
 
-    def judge_whole(self, operation: Operation, folder: Path, when: str) -> bool | None:
+    def judge_whole(self, operation: Operation, folder: Path, when: str, told: Told | None = None) -> bool | None:
         """All files are old, or all are new, as the model was told.
+
+        Args:
+            told: by a later call, if there was one.
 
         Returns:
             Whether they are new; None when they are neither.
@@ -70,8 +73,9 @@ class Verdict:
             torn = sorted(path for path, which in parts.items() if which == "neither")
             self.wrong.append(f"{when}: neither all old nor all new: new are {made}, neither are {torn}")
             return None
-        if self.told is (Told.NOT_DONE if new else Told.DONE):
-            self.wrong.append(f"{when}: all files are {'new' if new else 'old'}, but the model was told {self.told.value}")
+        told = told or self.told
+        if told is (Told.NOT_DONE if new else Told.DONE):
+            self.wrong.append(f"{when}: all files are {'new' if new else 'old'}, but the model was told {told.value}")
         return new
 
     def __str__(self) -> str:

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pybridge.locations import state_folder
 from pybridge.sidecar.remote import RemoteFolder, connect_folder
 from tests.faults.judging import Told, Verdict, told_by
-from tests.faults.operations import NEXT, Operation, temporaries
+from tests.faults.leftovers import records, temporaries
+from tests.faults.operations import NEXT, Operation
 from tests.kit.fault_proxy import FaultProxy
 from tests.kit.pools import rewrite_known_hosts
 from tests.kit.remote_steps import RemoteSteps
@@ -38,6 +38,7 @@ class Lane:
         self._aside = folder / "aside"
         self._numbers = itertools.count(1)
         self._opened = contextlib.AsyncExitStack()
+        self._warm_for: set[str] = set()
         self.work = folder / "work"
         self.steps = steps
 
@@ -62,6 +63,14 @@ class Lane:
         operation.prepare(folder, self._aside)
         return folder
 
+    async def warm(self, operation: Operation) -> None:
+        """Have every connection open that an operation uses."""
+        if operation.name not in self._warm_for:
+            error = await self.make(operation, self.lay(operation))
+            assert error is None, error
+            self._warm_for.add(operation.name)
+        await self.proxy.quiet()
+
     async def make(self, operation: Operation, folder: Path) -> Exception | None:
         """Have the tool make the change; the error it answers with."""
         return await self._call(operation.tool, **operation.arguments(str(folder)))
@@ -79,24 +88,28 @@ class Lane:
         await self._go_on(folder, verdict)
         await self._connect_again(folder, verdict)
         new = verdict.judge_whole(operation, folder, "after the next connection")
+        told = verdict.told
         if late and len(verdict.point) % 2:
-            await self._release(operation, folder, verdict, new)
+            await self._release(operation, folder, verdict, told, new)
             late = False
         if new is False and not verdict.wrong:
             error = await self.make(operation, folder)
+            told = told_by(error)
             if error is not None:
                 verdict.wrong.append(f"the same call again: {error!r}")
-            else:
-                verdict.told = Told.DONE
-                new = verdict.judge_whole(operation, folder, "after the same call again")
+            new = verdict.judge_whole(operation, folder, "after the same call again", told)
         if late:
-            await self._release(operation, folder, verdict, new)
+            await self._release(operation, folder, verdict, told, new)
         self.proxy.forget()
+        if verdict.struck:
+            self._warm_for.clear()
 
-    async def _release(self, operation: Operation, folder: Path, verdict: Verdict, new: bool | None) -> None:
+    async def _release(
+        self, operation: Operation, folder: Path, verdict: Verdict, told: Told, new: bool | None
+    ) -> None:
         await self.proxy.release()
         await self._connect_again(folder, verdict)
-        now = verdict.judge_whole(operation, folder, "after what was late")
+        now = verdict.judge_whole(operation, folder, "after what was late", told)
         if now is not new:
             verdict.wrong.append("what was late has changed the files")
 
@@ -128,14 +141,13 @@ class Lane:
         return None
 
     async def _open(self) -> None:
+        self._warm_for.clear()
         self.proxy = await self._opened.enter_async_context(FaultProxy(self._server.port))
         self.session = await self._opened.enter_async_context(self._connected())
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[RemoteFolder]:
-        known_hosts = rewrite_known_hosts(self._server.known_hosts, self._server.port, self.proxy)
-        options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
-        ssh = self._server.ssh_command_with(*options, port=self.proxy.port, known_hosts=known_hosts)
+        ssh = remote_ssh(self._server, self.proxy)
         env = {"REMOTE_SSH": ssh, "REMOTE_WORKDIR": str(self.work), "REMOTE_LOGIN": "0"}
         session = await connect_folder(env, {}, lambda state, error: None)
         try:
@@ -144,14 +156,11 @@ class Lane:
             await session.close()
 
 
-def records(folder: Path) -> list[str]:
-    """The local records of what may lie in a remote folder."""
-    found = []
-    for file in (state_folder() / "temporaries").rglob("*.json"):
-        with contextlib.suppress(FileNotFoundError):
-            if f"{folder}/" in file.read_text():
-                found.append(file.name)
-    return found
+def remote_ssh(server: SshServer, proxy: FaultProxy) -> str:
+    """A value for REMOTE_SSH that leads through the proxy, and finds out within seconds that a link is dead."""
+    known_hosts = rewrite_known_hosts(server.known_hosts, server.port, proxy)
+    options = [word for name, value in _OPTIONS.items() for word in ("-o", f"{name}={value}")]
+    return server.ssh_command_with(*options, port=proxy.port, known_hosts=known_hosts)
 
 
 def take(verdict: Verdict, error: Exception | None) -> None:

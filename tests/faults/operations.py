@@ -1,4 +1,4 @@
-"""The changes that are interrupted: what each finds on the remote, what it is to leave there, and how it is asked for."""
+"""The changes that are interrupted: what each finds on the remote, what it leaves there, and how it is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.kit.effort import by_effort
 
 TEMPORARY = ".pybridge-"
 NEXT = "next.txt"
@@ -57,11 +59,6 @@ def look(folder: Path) -> dict[str, bytes]:
             except FileNotFoundError:  # a script still at work took it away
                 continue
     return found
-
-
-def temporaries(folder: Path) -> list[str]:
-    """Our temporaries below a folder."""
-    return sorted(str(file.relative_to(folder)) for file in folder.rglob(TEMPORARY + "*"))
 
 
 def _text(seed: str, lines: int) -> str:
@@ -147,3 +144,6 @@ OPERATIONS = {
         _patch(),
     )
 }
+
+GROUPS = by_effort([tuple(OPERATIONS)], [(name,) for name in OPERATIONS], [(name,) for name in OPERATIONS])
+"""The operations of each test: a sample is drawn from all of them at once, which saves most of its preparation."""

@@ -29,25 +29,45 @@ class Point(Protocol):
     """One place or moment of one operation; `str` shows what is needed to try it alone."""
 
     @property
+    def operation(self) -> str:
+        """What is interrupted."""
+        ...
+
+    @property
     def kind(self) -> str:
         """The class it is counted in."""
         ...
 
 
+class Renewable(Protocol):
+    """What points are tried on, one after another."""
+
+    async def renew(self) -> None:
+        """Begin anew: what was tried last has broken something."""
+        ...
+
+
 P = TypeVar("P", bound=Point)
+L = TypeVar("L", bound=Renewable)
 
 
-def choose(points: Sequence[P], most: int | None, seed: str) -> list[P]:
-    """At most so many points of each class, or the one that is asked for."""
+def choose(points: Sequence[P], most: int | None) -> list[P]:
+    """The points to try.
+
+    Args:
+        points: all there are.
+        most: of each class; 0 for one of each operation only, whichever class that is of; None for all.
+    """
     if POINT is not None:
         return [point for point in points if str(point) == POINT]
-    kinds: dict[str, list[P]] = {}
+    if most is None:
+        return list(points)
+    classes: dict[str, list[P]] = {}
     for point in points:
-        kinds.setdefault(point.kind, []).append(point)
+        classes.setdefault(point.kind if most else point.operation, []).append(point)
     chosen = []
-    for kind, members in kinds.items():
-        count = len(members) if most is None else min(most, len(members))
-        chosen += random.Random(f"{SEED} {seed} {kind}").sample(members, count)
+    for name, members in classes.items():
+        chosen += random.Random(f"{SEED} {name}").sample(members, min(most or 1, len(members)))
     return chosen
 
 
@@ -59,13 +79,13 @@ async def lanes(make: Callable[[Path], Lane], folder: Path, count: int) -> Async
 
 
 async def try_points(
-    lanes: Sequence[Lane], points: Sequence[P], attempt: Callable[[Lane, P], Awaitable[Verdict]]
+    lanes: Sequence[L], points: Sequence[P], attempt: Callable[[L, P], Awaitable[Verdict]]
 ) -> list[Verdict]:
     """Every point, on whichever lane is free. After one that broke the promise its lane begins anew."""
     waiting = list(reversed(points))
     verdicts: list[Verdict] = []
 
-    async def work(lane: Lane) -> None:
+    async def work(lane: L) -> None:
         while waiting:
             point = waiting.pop()
             try:

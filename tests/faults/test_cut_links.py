@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.failing_links import link_points, rehearse, try_link
 from tests.faults.lane import Lane
-from tests.faults.operations import OPERATIONS
+from tests.faults.operations import GROUPS, OPERATIONS
 from tests.faults.points import choose, lanes, report, try_points
 from tests.kit.effort import by_effort
 from tests.kit.fault_proxy import Fault
@@ -18,12 +18,14 @@ FAULTS = (Fault.CUT, Fault.RESET, Fault.DOWN, Fault.STALL)
 
 
 @pytest.mark.timeout(6 * 3600)
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("names", GROUPS, ids="+".join)
 async def test_law2_a_link_cut_anywhere_leaves_all_old_or_all_new_and_the_answer_is_true(
-    name: str, openssh: SshServer, tmp_path: Path, request: pytest.FixtureRequest
+    names: tuple[str, ...], openssh: SshServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     async with lanes(lambda folder: Lane(openssh, folder), tmp_path, by_effort(2, 4, 6)) as ready:
-        points = link_points(name, FAULTS, await rehearse(ready[0], OPERATIONS[name]))
-        chosen = choose(points, by_effort(1, 8, None), "cut")
+        points = []
+        for name in names:
+            points += link_points(name, FAULTS, await rehearse(ready[0], OPERATIONS[name]))
+        chosen = choose(points, by_effort(0, 8, None))
         verdicts = await try_points(ready, chosen, try_link)
     report(request, verdicts, points)

@@ -1,4 +1,4 @@
-"""kill -9 of the remote sh at every step of a change: with all it has started, alone, or the subshell at work (law 2)."""
+"""kill -9 of the remote sh at every step of a change: with all it started, alone, or the subshell at work (law 2)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.faults.failing_steps import KILLED, rehearse, step_points, stepping_lanes, try_step
-from tests.faults.operations import OPERATIONS
+from tests.faults.operations import GROUPS, OPERATIONS
 from tests.faults.points import choose, report, try_points
 from tests.kit.effort import by_effort
 
 
 @pytest.mark.timeout(6 * 3600)
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("names", GROUPS, ids="+".join)
 async def test_law2_a_shell_killed_at_any_step_leaves_all_old_or_all_new_and_the_answer_is_true(
-    name: str, tmp_path: Path, request: pytest.FixtureRequest
+    names: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     async with stepping_lanes(tmp_path, by_effort(1, 2, 3)) as ready:
-        points = step_points(name, tuple(KILLED), await rehearse(ready[0], OPERATIONS[name]))
-        chosen = choose(points, by_effort(1, 20, None), "killed")
+        points = []
+        for name in names:
+            points += step_points(name, tuple(KILLED), await rehearse(ready[0], OPERATIONS[name]))
+        chosen = choose(points, by_effort(0, 20, None))
         verdicts = await try_points(ready, chosen, try_step)
     report(request, verdicts, points)

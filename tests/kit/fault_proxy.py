@@ -58,7 +58,11 @@ class Place:
     shift: int
 
     def __str__(self) -> str:
-        return f"{self.way.value}:{self.shift}" if self.packet is None else f"{self.way.value}:p{self.packet}{self.shift:+d}"
+        return (
+            f"{self.way.value}:{self.shift}"
+            if self.packet is None
+            else f"{self.way.value}:p{self.packet}{self.shift:+d}"
+        )
 
     @classmethod
     def parse(cls, text: str) -> Place:

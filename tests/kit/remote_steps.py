@@ -1,4 +1,4 @@
-"""The steps of whatever runs on a remote: each program it starts is numbered, and something can be made to happen there.
+"""The steps of what runs on a remote: each program it starts is numbered, and something can be made to happen there.
 
 The programs are stand-ins on the remote's PATH (an SSH server is given it as `environment`), so nothing of the product
 is touched. What a shell does by itself lies between two programs: what interrupts it there interrupts it before the

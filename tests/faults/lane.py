@@ -25,7 +25,7 @@ _CALL_SECONDS = 60.0
 
 
 class Lane:
-    """One session over one link. Use as an asynchronous context manager.
+    """One session over one link. Use as an asynchronous context manager. `laid` are the folders of its points.
 
     Args:
         server: where the link leads.
@@ -39,6 +39,7 @@ class Lane:
         self._numbers = itertools.count(1)
         self._opened = contextlib.AsyncExitStack()
         self._warm_for: set[str] = set()
+        self.laid: list[Path] = []
         self.work = folder / "work"
         self.steps = steps
 
@@ -61,6 +62,7 @@ class Lane:
         folder = self.work / f"point{next(self._numbers)}"
         folder.mkdir()
         operation.prepare(folder, self._aside)
+        self.laid.append(folder)
         return folder
 
     async def warm(self, operation: Operation) -> None:

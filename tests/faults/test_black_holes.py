@@ -20,7 +20,7 @@ _LANES = by_effort(4, 6, 8)  # nearly all of the time is waiting for the keepali
 
 
 @pytest.mark.timeout(6 * 3600)
-@pytest.mark.parametrize("names", GROUPS, ids="+".join)
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0] if len(names) == 1 else "sample")
 async def test_law2_a_black_hole_from_any_byte_on_leaves_all_old_or_all_new_and_the_answer_is_true(
     names: tuple[str, ...], openssh: SshServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -35,7 +35,7 @@ async def test_law2_a_black_hole_from_any_byte_on_leaves_all_old_or_all_new_and_
 
 
 @pytest.mark.timeout(6 * 3600)
-@pytest.mark.parametrize("names", GROUPS, ids="+".join)
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0] if len(names) == 1 else "sample")
 async def test_law2_a_black_hole_at_any_step_leaves_all_old_or_all_new_and_the_answer_is_true(
     names: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

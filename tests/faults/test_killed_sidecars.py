@@ -14,7 +14,7 @@ from tests.kit.effort import by_effort
 
 
 @pytest.mark.timeout(6 * 3600)
-@pytest.mark.parametrize("names", GROUPS, ids="+".join)
+@pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0] if len(names) == 1 else "sample")
 async def test_law2_a_sidecar_killed_at_any_step_leaves_all_old_or_all_new_to_the_next_one(
     names: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:

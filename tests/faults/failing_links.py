@@ -30,6 +30,12 @@ class LinkPoint:
     def __str__(self) -> str:
         return f"{self.operation}/{self.fault.value}/{self.place}"
 
+    @classmethod
+    def parse(cls, text: str) -> LinkPoint:
+        """The point that `str` shows so."""
+        operation, fault, place = text.split("/")
+        return cls(operation, Fault(fault), Place.parse(place))
+
 
 async def rehearse(lane: Lane, operation: Operation) -> dict[Way, Count]:
     """What an operation sends each way on a warm connection when nothing fails."""

@@ -37,6 +37,12 @@ class StepPoint:
     def __str__(self) -> str:
         return f"{self.operation}/{self.act.value}/{self.moment}"
 
+    @classmethod
+    def parse(cls, text: str) -> StepPoint:
+        """The point that `str` shows so."""
+        operation, act, moment = text.split("/")
+        return cls(operation, Act(act), Moment.parse(moment))
+
 
 async def rehearse(lane: Lane, operation: Operation) -> list[str]:
     """The steps of an operation on a warm connection when nothing fails."""

@@ -44,6 +44,15 @@ class KilledPoint:
     def __str__(self) -> str:
         return f"{self.operation}/{self.end.name.lower()}/{self.moment}"
 
+    @classmethod
+    def parse(cls, text: str) -> KilledPoint:
+        """The point that `str` shows so."""
+        operation, end, moment = text.split("/")
+        found = [member for member in End if member.name.lower() == end]
+        if not found:
+            raise ValueError(f"no end of a sidecar: {end}")
+        return cls(operation, found[0], Moment.parse(moment))
+
 
 class SidecarLane:
     """One sidecar after another on the same local folders. Use as an asynchronous context manager.

@@ -145,5 +145,9 @@ OPERATIONS = {
     )
 }
 
-GROUPS = by_effort([tuple(OPERATIONS)], [(name,) for name in OPERATIONS], [(name,) for name in OPERATIONS])
+POINT = os.environ.get("PYBRIDGE_POINT")
+"""One point to try, alone."""
+
+_ALONE = [(name,) for name in OPERATIONS if POINT is None or POINT.startswith(f"{name}/")]
+GROUPS = _ALONE if POINT else by_effort([tuple(OPERATIONS)], _ALONE, _ALONE)
 """The operations of each test: a sample is drawn from all of them at once, which saves most of its preparation."""

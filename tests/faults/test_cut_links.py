@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing_links import link_points, rehearse, try_link
+from tests.faults.failing_links import LinkPoint, link_points, rehearse, try_link
 from tests.faults.lane import Lane
 from tests.faults.operations import GROUPS, NEXT, OPERATIONS, look
 from tests.faults.points import choose, lanes, report, try_points
@@ -28,7 +28,7 @@ async def test_law2_a_link_cut_anywhere_leaves_all_old_or_all_new_and_the_answer
         points = []
         for name in names:
             points += link_points(name, FAULTS, await rehearse(ready[0], OPERATIONS[name]))
-        chosen = choose(points, by_effort(0, 8, None))
+        chosen = choose(points, LinkPoint.parse, by_effort(0, 8, None))
         verdicts = await try_points(ready, chosen, try_link)
         await asyncio.to_thread(seen_by_another_client, openssh, [lane.laid[-1] for lane in ready])
     report(request, verdicts, points)
@@ -36,8 +36,9 @@ async def test_law2_a_link_cut_anywhere_leaves_all_old_or_all_new_and_the_answer
 
 def seen_by_another_client(server: SshServer, folders: list[Path]) -> None:
     """What was judged is what another SSH client finds."""
-    identity = {"known_hosts": server.known_hosts, "identity_file": server.key}
-    with RemoteTruth("127.0.0.1", server.port, server.user, **identity) as truth:
+    with RemoteTruth(
+        "127.0.0.1", server.port, server.user, known_hosts=server.known_hosts, identity_file=server.key
+    ) as truth:
         for folder in folders:
             tree = {path: content for path, content in truth.tree(str(folder)).items() if path != NEXT}
             assert tree == look(folder)

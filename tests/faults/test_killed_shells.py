@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.failing_steps import KILLED, rehearse, step_points, stepping_lanes, try_step
+from tests.faults.failing_steps import KILLED, StepPoint, rehearse, step_points, stepping_lanes, try_step
 from tests.faults.operations import GROUPS, OPERATIONS
 from tests.faults.points import choose, report, try_points
 from tests.kit.effort import by_effort
@@ -21,6 +21,6 @@ async def test_law2_a_shell_killed_at_any_step_leaves_all_old_or_all_new_and_the
         points = []
         for name in names:
             points += step_points(name, tuple(KILLED), await rehearse(ready[0], OPERATIONS[name]))
-        chosen = choose(points, by_effort(0, 20, None))
+        chosen = choose(points, StepPoint.parse, by_effort(0, 20, None))
         verdicts = await try_points(ready, chosen, try_step)
     report(request, verdicts, points)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.killed_sidecars import SidecarLane, killed_points, sidecar_lanes
+from tests.faults.killed_sidecars import KilledPoint, SidecarLane, killed_points, sidecar_lanes
 from tests.faults.operations import GROUPS, OPERATIONS
 from tests.faults.points import choose, report, try_points
 from tests.kit.effort import by_effort
@@ -22,6 +22,6 @@ async def test_law2_a_sidecar_killed_at_any_step_leaves_all_old_or_all_new_to_th
         points = []
         for name in names:
             points += killed_points(name, await ready[0].rehearse(OPERATIONS[name]))
-        chosen = choose(points, by_effort(0, 8, None))
+        chosen = choose(points, KilledPoint.parse, by_effort(0, 8, None))
         verdicts = await try_points(ready, chosen, SidecarLane.try_point)
     report(request, verdicts, points)

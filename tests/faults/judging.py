@@ -26,6 +26,14 @@ def told_by(error: BaseException | None) -> Told:
     return Told.UNKNOWN if isinstance(error, (OutcomeUnknownError, ChangeLeftError)) else Told.NOT_DONE
 
 
+def said_later(output: str, folder: Path) -> bool | None:
+    """Whether the answer of another call says that an interrupted change in `folder` was made; None if nothing."""
+    for line in output.splitlines():
+        if line.startswith("An interrupted change of ") and f"{folder}/" in line:
+            return "the new content stands" in line
+    return None
+
+
 @dataclass
 class Verdict:
     """One point that was tried.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pybridge.demo.sidecar_client import CallError, SidecarClient
-from tests.faults.judging import Told, Verdict
+from tests.faults.judging import Told, Verdict, said_later
 from tests.faults.lane import remote_ssh
 from tests.faults.leftovers import records, temporaries
 from tests.faults.operations import NEXT, OPERATIONS, Operation
@@ -119,21 +119,29 @@ class SidecarLane:
         with contextlib.suppress(CallError):
             await calling
             verdict.told = Told.DONE
+        later = None
         if verdict.struck:
+            began = bool(records(folder))
             if point.end is not End.HELD:
                 self.steps.go_on()
             self.proxy.heal()
-            await self._start()
-        await self._judge(operation, folder, verdict)
+            later = said_later(await self._start(), folder)
+            if began and later is None:
+                verdict.wrong.append("the first answer of the next sidecar did not say how it was resolved")
+        await self._judge(operation, folder, verdict, later)
         return verdict
 
-    async def _judge(self, operation: Operation, folder: Path, verdict: Verdict) -> None:
+    async def _judge(self, operation: Operation, folder: Path, verdict: Verdict, later: bool | None) -> None:
         try:
             for tool, arguments in (("read", {}), ("edit", {"oldString": "one", "newString": "two"})):
                 await self._call(tool, {"filePath": f"{folder}/{NEXT}", **arguments})
         except CallError as error:
             verdict.wrong.append(f"the next call: {error}")
         new = verdict.judge_whole(operation, folder, "after the next connection")
+        if later is not None and later is not new:
+            verdict.wrong.append(
+                f"an answer said later that all files are {'new' if later else 'old'}, and they are not"
+            )
         self._judge_left(folder, verdict, "after the next connection")
         self.steps.disarm()  # what is still held goes on
         await asyncio.sleep(0.1)
@@ -159,7 +167,8 @@ class SidecarLane:
         operation.prepare(folder, self._aside)
         return folder
 
-    async def _start(self) -> None:
+    async def _start(self) -> str:
+        """Start a sidecar and have it connect: its first answer."""
         settings = {
             "REMOTE_SSH": remote_ssh(self._server, self.proxy),
             "REMOTE_WORKDIR": str(self.work),
@@ -167,7 +176,7 @@ class SidecarLane:
         }
         self.client = await SidecarClient(settings, self._environment).__aenter__()
         (self.work / NEXT).write_bytes(b"one\n")
-        await self._call("read", {"filePath": f"{self.work}/{NEXT}"})
+        return await self._call("read", {"filePath": f"{self.work}/{NEXT}"})
 
     async def _kill(self) -> None:
         process = self.client._process
@@ -175,9 +184,9 @@ class SidecarLane:
         process.kill()
         await process.wait()
 
-    async def _call(self, tool: str, arguments: dict[str, Any]) -> None:
+    async def _call(self, tool: str, arguments: dict[str, Any]) -> str:
         async with asyncio.timeout(60):
-            await self.client.call(tool, arguments, next(self._numbers))
+            return (await self.client.call(tool, arguments, next(self._numbers)))["output"]
 
 
 def killed_points(operation: str, taken: list[str]) -> list[KilledPoint]:

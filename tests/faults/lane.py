@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from pybridge.sidecar.remote import RemoteFolder, connect_folder
-from tests.faults.judging import Told, Verdict, told_by
+from tests.faults.judging import Told, Verdict, said_later, told_by
 from tests.faults.leftovers import records, temporaries
 from tests.faults.operations import NEXT, Operation
 from tests.kit.fault_proxy import FaultProxy
@@ -22,6 +22,7 @@ from tests.tools.kit import Call
 
 _OPTIONS = {"Ciphers": CIPHER, "ServerAliveInterval": 1, "ServerAliveCountMax": 1, "ConnectTimeout": 2}
 _CALL_SECONDS = 60.0
+_LATER_SECONDS = 20.0
 
 
 class Lane:
@@ -75,7 +76,7 @@ class Lane:
 
     async def make(self, operation: Operation, folder: Path) -> Exception | None:
         """Have the tool make the change; the error it answers with."""
-        return await self._call(operation.tool, **operation.arguments(str(folder)))
+        return (await self._call(operation.tool, **operation.arguments(str(folder))))[1]
 
     async def settle(self, operation: Operation, folder: Path, verdict: Verdict, *, late: bool = False) -> None:
         """Judge what became of an operation that has answered, at once and after the next connection.
@@ -87,9 +88,15 @@ class Lane:
         if verdict.told is not Told.UNKNOWN and not verdict.wrong:
             verdict.judge_whole(operation, folder, "at once")
         self.proxy.heal()
-        await self._go_on(folder, verdict)
+        later = await self._go_on(folder, verdict)
+        if verdict.told is Told.UNKNOWN and later is None:
+            later = await self._listen(folder, verdict)
         await self._connect_again(folder, verdict)
         new = verdict.judge_whole(operation, folder, "after the next connection")
+        if later is not None and later is not new:
+            verdict.wrong.append(
+                f"an answer said later that all files are {'new' if later else 'old'}, and they are not"
+            )
         told = verdict.told
         if late and len(verdict.point) % 2:
             await self._release(operation, folder, verdict, told, new)
@@ -103,8 +110,8 @@ class Lane:
         if late:
             await self._release(operation, folder, verdict, told, new)
         self.proxy.forget()
-        if verdict.struck:
-            self._warm_for.clear()
+        if verdict.struck and operation.transfers:
+            self._warm_for.discard(operation.name)
 
     async def _release(
         self, operation: Operation, folder: Path, verdict: Verdict, told: Told, new: bool | None
@@ -115,15 +122,28 @@ class Lane:
         if now is not new:
             verdict.wrong.append("what was late has changed the files")
 
-    async def _go_on(self, folder: Path, verdict: Verdict) -> None:
-        """The next call works: one that reads, and one that changes."""
+    async def _go_on(self, folder: Path, verdict: Verdict) -> bool | None:
+        """The next call works: one that reads, and one that changes. What they say of the interrupted one."""
+        later = None
         for tool, arguments in (("read", {}), ("edit", {"oldString": "one", "newString": "two"})):
-            error = await self._call(tool, filePath=f"{folder}/{NEXT}", **arguments)
+            output, error = await self._call(tool, filePath=f"{folder}/{NEXT}", **arguments)
             if error is not None:
                 verdict.wrong.append(f"the next call ({tool}): {error!r}")
-                return
+                return later
+            later = said_later(output, folder) if later is None else later
         if (folder / NEXT).read_bytes() != b"two\n":
             verdict.wrong.append("the next call did not do what it said")
+        return later
+
+    async def _listen(self, folder: Path, verdict: Verdict) -> bool | None:
+        """Go on with calls until one says how it was resolved what was not known."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LATER_SECONDS):
+                while (later := said_later((await self._call("read", filePath=f"{folder}/{NEXT}"))[0], folder)) is None:
+                    await asyncio.sleep(0.2)
+                return later
+        verdict.wrong.append("no answer said later how it was resolved")
+        return None
 
     async def _connect_again(self, folder: Path, verdict: Verdict) -> None:
         """Nothing of ours remains after the next connection."""
@@ -134,13 +154,12 @@ class Lane:
         if left := [*temporaries(folder), *records(folder)]:
             verdict.wrong.append(f"after the next connection there remain {left}")
 
-    async def _call(self, tool: str, **arguments: Any) -> Exception | None:
+    async def _call(self, tool: str, **arguments: Any) -> tuple[str, Exception | None]:
         try:
             async with asyncio.timeout(_CALL_SECONDS):
-                await self.session.call(tool, arguments, cast(Any, Call()))
+                return (await self.session.call(tool, arguments, cast(Any, Call())))["output"], None
         except Exception as error:
-            return error
-        return None
+            return "", error
 
     async def _open(self) -> None:
         self._warm_for.clear()

@@ -29,6 +29,7 @@ class Operation:
         after: the files it is to leave.
         arguments: of the call, for a folder.
         linked: files with a second link (in a folder aside): they are refilled in place.
+        transfers: it sends its content over a connection of its own.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Operation:
     after: Files
     arguments: Callable[[str], dict[str, Any]]
     linked: frozenset[str] = frozenset()
+    transfers: bool = False
 
     def prepare(self, folder: Path, aside: Path) -> None:
         """Put the files there that it finds."""
@@ -72,6 +74,7 @@ def _write(name: str, path: str, old: str | None, new: str) -> Operation:
         before={} if old is None else {path: old.encode()},
         after={path: new.encode()},
         arguments=lambda folder: {"filePath": f"{folder}/{path}", "content": new},
+        transfers=old is not None and len(new) > 600_000,
     )
 
 

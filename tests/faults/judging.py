@@ -86,6 +86,11 @@ class Verdict:
             self.wrong.append(f"{when}: all files are {'new' if new else 'old'}, but the model was told {told.value}")
         return new
 
+    def judge_later(self, later: bool | None, new: bool | None) -> None:
+        """What a later answer said of the change is true, if it said anything."""
+        if later is not None and later is not new:
+            self.wrong.append(f"a later answer said that all files are {'new' if later else 'old'}, and they are not")
+
     def __str__(self) -> str:
         lines = [f"PYBRIDGE_POINT='{self.point}' (told: {self.told.value}: {self.answer})"]
         return "\n".join([*lines, *(f"    {text}" for text in self.wrong)])

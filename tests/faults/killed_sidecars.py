@@ -138,10 +138,7 @@ class SidecarLane:
         except CallError as error:
             verdict.wrong.append(f"the next call: {error}")
         new = verdict.judge_whole(operation, folder, "after the next connection")
-        if later is not None and later is not new:
-            verdict.wrong.append(
-                f"an answer said later that all files are {'new' if later else 'old'}, and they are not"
-            )
+        verdict.judge_later(later, new)
         self._judge_left(folder, verdict, "after the next connection")
         self.steps.disarm()  # what is still held goes on
         await asyncio.sleep(0.1)

@@ -93,10 +93,7 @@ class Lane:
             later = await self._listen(folder, verdict)
         await self._connect_again(folder, verdict)
         new = verdict.judge_whole(operation, folder, "after the next connection")
-        if later is not None and later is not new:
-            verdict.wrong.append(
-                f"an answer said later that all files are {'new' if later else 'old'}, and they are not"
-            )
+        verdict.judge_later(later, new)
         told = verdict.told
         if late and len(verdict.point) % 2:
             await self._release(operation, folder, verdict, told, new)

@@ -28,7 +28,7 @@ from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.mirror.session_versions import SessionVersions
 from pybridge.mirror.spool import Spool
-from pybridge.mirror.sweep import Sweeper, sweep
+from pybridge.mirror.sweep import Sweeper, Swept, sweep
 from pybridge.mirror.temporaries import TemporaryRecords
 from pybridge.mirror.temporary_folders import TemporaryFolderRecords
 from pybridge.mirror.turns import Turns
@@ -127,6 +127,7 @@ class Session:
         real_paths: where symlinks led when last looked at.
         temporary: the folder for temporary work outside the workspace.
         sudo: the folder through which sudo is given its password.
+        interrupted: what became of changes that a lost link interrupted, as far as no answer has said so yet.
     """
 
     host: ToolHost
@@ -145,6 +146,7 @@ class Session:
     real_paths: RealPaths = field(default_factory=RealPaths)
     temporary: TemporaryFolder | None = None
     sudo: SudoFolder | None = None
+    interrupted: list[Swept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.local_files = LocalFiles(self.spool)
@@ -181,7 +183,7 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
     host.files.records = temporaries
     host.files.turns = Turns(state_folder() / "turns", target_slug)
     host.files.workdir = workdir
-    await sweep(host, temporaries)
+    interrupted = await sweep(host, temporaries)
     spool = Spool(state_folder() / "output")
     await asyncio.to_thread(spool.empty)
     temporary_folders = TemporaryFolderRecords(state_folder() / "temporary-folders", target_slug)
@@ -195,7 +197,8 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
         mapper=store.mapper,
         store=store,
         locks=FileLocks(timeout=LOCK_TIMEOUT),
-        sweeper=Sweeper(host, temporaries),
+        sweeper=Sweeper(host, temporaries, interrupted.extend),
+        interrupted=interrupted,
         spool=spool,
         anchors=(settings.anchor,) if settings.anchor is not None else (),
         temporary=TemporaryFolder(host, temporary_folders, host.facts.scratch),

@@ -23,6 +23,8 @@ from pybridge.transport.process import ByteProcess, Stream
 
 DEFAULT_TIMEOUT = 30.0
 MAX_REPLY_BYTES = 96 * 1024 * 1024
+_MOST_EXIT = 128
+"""A status above this means that a signal ended the request."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class ControlShell:
             raise _timed_out(timeout) from None
         finally:
             collecting.cancel()
-        self.usable = True
+        # Where a signal has ended the request, what it had started may go on, and write into the next reply.
+        self.usable = reply.status <= _MOST_EXIT
         return reply
 
     def close(self) -> None:

@@ -114,8 +114,9 @@ class Files(FileReader):
                 differing = await self._replace(shell, steps)
                 await asyncio.to_thread(self.records.done, request.key)
             except _Interrupted as interrupted:
-                # Its place may be the only one. Only then closed: what it started is found as long as it lives.
-                shell.is_kept = True
+                # Its place may be the only one. Only then closed: what it started is found as long as it lives. Nor may
+                # another request be given it, such as the one that ends it.
+                shell.is_kept, shell.usable = True, False
                 await lent.aclose()
                 try:
                     await self._settle(request, interrupted.cause)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import itertools
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pybridge.sidecar.remote import RemoteFolder, connect_folder
+from pybridge.sidecar.remote import connect_folder
 from tests.faults.judging import Told, Verdict, said_later, told_by
 from tests.faults.leftovers import records, temporaries
 from tests.faults.operations import NEXT, Operation
@@ -39,6 +39,7 @@ class Lane:
         self._aside = folder / "aside"
         self._numbers = itertools.count(1)
         self._opened = contextlib.AsyncExitStack()
+        self._connected = contextlib.AsyncExitStack()
         self._warm_for: set[str] = set()
         self.laid: list[Path] = []
         self.work = folder / "work"
@@ -143,11 +144,13 @@ class Lane:
         return None
 
     async def _connect_again(self, folder: Path, verdict: Verdict) -> None:
-        """Nothing of ours remains after the next connection."""
+        """Nothing of ours remains after the next connection, which is the next sidecar's if this one left something."""
         if not (temporaries(folder) or records(folder)):
             return
-        async with self._connected():
-            pass
+        await self._connected.aclose()
+        del self.session
+        gc.collect()  # lets go of its locks, as the end of its process would
+        await self._connect()
         if left := [*temporaries(folder), *records(folder)]:
             verdict.wrong.append(f"after the next connection there remain {left}")
 
@@ -159,19 +162,16 @@ class Lane:
             return "", error
 
     async def _open(self) -> None:
-        self._warm_for.clear()
         self.proxy = await self._opened.enter_async_context(FaultProxy(self._server.port))
-        self.session = await self._opened.enter_async_context(self._connected())
+        self._opened.push_async_callback(self._connected.aclose)
+        await self._connect()
 
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[RemoteFolder]:
+    async def _connect(self) -> None:
+        self._warm_for.clear()
         ssh = remote_ssh(self._server, self.proxy)
         env = {"REMOTE_SSH": ssh, "REMOTE_WORKDIR": str(self.work), "REMOTE_LOGIN": "0"}
-        session = await connect_folder(env, {}, lambda state, error: None)
-        try:
-            yield session
-        finally:
-            await session.close()
+        self.session = await connect_folder(env, {}, lambda state, error: None)
+        self._connected.push_async_callback(self.session.close)
 
 
 def remote_ssh(server: SshServer, proxy: FaultProxy) -> str:

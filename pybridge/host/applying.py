@@ -126,7 +126,10 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names. A dead link must not stop a rollback half-way.
     unset = " ".join(f"{name}{i}=" for i in range(len(steps)) for name in "GHMTX")
-    uploaded = "".join(f" T{i}={quote(s.uploaded)}" for i, s in enumerate(steps) if s.uploaded is not None)
+    # What was uploaded ahead of the request has made its folders already.
+    uploaded = "".join(
+        f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in enumerate(steps) if s.uploaded is not None
+    )
     lines = [f"{facts.settings} C= {unset}{uploaded}", "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
     for index, step in enumerate(steps):
         lines += _stage(index, step, facts)

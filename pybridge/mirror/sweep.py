@@ -15,6 +15,9 @@ from pybridge.mirror.temporaries import TemporaryRecords
 _LOGGER = logging.getLogger(__name__)
 
 
+FIRST_SECONDS = 30.0
+"""How long a new connection waits for its first sweep: a file that hangs must not keep everybody out."""
+
 PAUSES = (0.0, 2.0, 10.0, 60.0)
 """Seconds before each look after a link came back: a shell that cannot be ended goes when its server notices."""
 
@@ -50,7 +53,7 @@ Report = Callable[[Sequence[Swept]], None]
 
 
 class Sweeper:
-    """Sweeps when a lost link is back, and looks again while a shell that is to blame still lives.
+    """Sweeps at the start and when a lost link is back, and looks again while a shell that is to blame still lives.
 
     Args:
         host: to sweep.
@@ -63,6 +66,15 @@ class Sweeper:
         self._records = records
         self._report = report
         self._task: asyncio.Task[None] | None = None
+
+    async def first(self) -> None:
+        """Sweep before anybody works over a new connection; what does not end in time goes on in the background."""
+        try:
+            async with asyncio.timeout(FIRST_SECONDS):
+                self._report(await sweep(self._host, self._records))
+        except (TimeoutError, RemoteError) as error:
+            _LOGGER.warning("what an earlier connection left is not put right yet: %s", error or "it takes too long")
+            self.link_is_back()
 
     def link_is_back(self) -> None:
         """Sweep in the background, if anything is recorded."""

@@ -28,7 +28,7 @@ from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.mirror.session_versions import SessionVersions
 from pybridge.mirror.spool import Spool
-from pybridge.mirror.sweep import Sweeper, Swept, sweep
+from pybridge.mirror.sweep import Sweeper, Swept
 from pybridge.mirror.temporaries import TemporaryRecords
 from pybridge.mirror.temporary_folders import TemporaryFolderRecords
 from pybridge.mirror.turns import Turns
@@ -183,7 +183,9 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
     host.files.records = temporaries
     host.files.turns = Turns(state_folder() / "turns", target_slug)
     host.files.workdir = workdir
-    interrupted = await sweep(host, temporaries)
+    interrupted: list[Swept] = []
+    sweeper = Sweeper(host, temporaries, interrupted.extend)
+    await sweeper.first()
     spool = Spool(state_folder() / "output")
     await asyncio.to_thread(spool.empty)
     temporary_folders = TemporaryFolderRecords(state_folder() / "temporary-folders", target_slug)
@@ -197,7 +199,7 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
         mapper=store.mapper,
         store=store,
         locks=FileLocks(timeout=LOCK_TIMEOUT),
-        sweeper=Sweeper(host, temporaries, interrupted.extend),
+        sweeper=sweeper,
         interrupted=interrupted,
         spool=spool,
         anchors=(settings.anchor,) if settings.anchor is not None else (),

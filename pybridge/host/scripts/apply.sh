@@ -27,6 +27,8 @@ pb_rmdir() {
   eval "pb_top=\${G$1}"
   [ -n "$pb_top" ] || return
   pb_a=$2
+  # making them may have failed half-way
+  while [ ! -d "$pb_a" ] && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
   while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
 }
 
@@ -66,10 +68,8 @@ pb_prepare() { # index real old-digest new-mode folder
     return
   fi
   [ -f "$2" ] || return 0 # pb_check finds it gone, or something else
-  [ -w "$2" ] || {
-    printf '%s: Permission denied\n' "$2" >&2
-    pb_fail "$1" denied
-  }
+  # opened for appending, nothing changes, and the system says why it may not be
+  [ -w "$2" ] || (: >> "$2") || pb_fail "$1" denied
   pb_stat "$2"
   pb_old=$S
   set -- "$1" "$2" "$3" "$4" "$5" $S
@@ -87,6 +87,10 @@ pb_prepare() { # index real old-digest new-mode folder
   if [ "$PB_CP" = 1 ]; then
     cp --attributes-only --preserve=mode,ownership,xattr "$2" "$pb_t" 2>/dev/null || eval "H$1=refill"
   else
+    # made private, unless the folder's default ACL entries apply to new files
+    pb_stat "$pb_t"
+    pb_m=${S#* }
+    case ${pb_m%% *} in [0-7]*00 | ????------*) ;; *) eval "H$1=refill"; return ;; esac
     chown "${10}:${11}" "$pb_t" 2>/dev/null
     case $7 in
       [0-7]*) chmod "$7" "$pb_t" ;;

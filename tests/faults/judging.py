@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pybridge.errors import ChangeLeftError, OutcomeUnknownError
-from tests.faults.operations import Operation, look
+from tests.faults.operations import Operation, look, stray_folders
 
 
 class Told(enum.Enum):
@@ -81,6 +81,8 @@ class Verdict:
             torn = sorted(path for path, which in parts.items() if which == "neither")
             self.wrong.append(f"{when}: neither all old nor all new: new are {made}, neither are {torn}")
             return None
+        if strays := stray_folders(folder, operation.after if new else operation.before):
+            self.wrong.append(f"{when}: all files are {'new' if new else 'old'}, but there are the folders {strays}")
         told = told or self.told
         if told is (Told.NOT_DONE if new else Told.DONE):
             self.wrong.append(f"{when}: all files are {'new' if new else 'old'}, but the model was told {told.value}")

@@ -63,6 +63,12 @@ def look(folder: Path) -> dict[str, bytes]:
     return found
 
 
+def stray_folders(folder: Path, files: Files) -> list[str]:
+    """The folders below a folder that hold none of these files, nor anything below them."""
+    needed = {parent for path in files for parent in (folder / path).parents}
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_dir() and path not in needed)
+
+
 def _text(seed: str, lines: int) -> str:
     return "".join(f"{seed} line {n} of a file that says nothing in particular\n" for n in range(lines))
 

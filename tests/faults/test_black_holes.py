@@ -39,7 +39,7 @@ async def test_law2_a_black_hole_from_any_byte_on_leaves_all_old_or_all_new_and_
 async def test_law2_a_black_hole_at_any_step_leaves_all_old_or_all_new_and_the_answer_is_true(
     names: tuple[str, ...], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    async with failing_steps.stepping_lanes(tmp_path, by_effort(1, 4, 6)) as ready:
+    async with failing_steps.stepping_lanes(tmp_path, by_effort(2, 4, 6)) as ready:
         points = []
         for name in names:
             taken = await failing_steps.rehearse(ready[0], OPERATIONS[name])

@@ -21,7 +21,11 @@ PATCH = OPERATIONS["apply_patch"]
 
 
 def stand(folder: Path, files: dict[str, bytes]) -> Path:
+    """Those files; one without content whose name has no dot is a folder."""
     for name, content in files.items():
+        if "." not in name:
+            (folder / name).mkdir(parents=True)
+            continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return folder
@@ -38,12 +42,13 @@ def stand(folder: Path, files: dict[str, bytes]) -> Path:
         ({**PATCH.before, "changed3.txt": PATCH.after["changed3.txt"]}, Told.UNKNOWN, r"new are \['changed3.txt'\]"),
         ({**PATCH.after, "removed1.txt": PATCH.before["removed1.txt"]}, Told.UNKNOWN, "neither all old nor all new"),
         ({**PATCH.after, "changed3.txt": b"half"}, Told.UNKNOWN, r"neither are \['changed3.txt'\]"),
+        ({**PATCH.before, "added/0": b""}, Told.NOT_DONE, r"there are the folders \['added', 'added/0'\]"),
         ({**PATCH.before, "stranger.txt": b""}, Told.NOT_DONE, r"neither are \['stranger.txt'\]"),
     ],
 )
 def test_the_judge_sees_parts_pieces_and_lies(files: dict[str, bytes], told: Told, wrong: str, tmp_path: Path) -> None:
     verdict = Verdict("point", "kind", told)
-    verdict.judge_whole(PATCH, stand(tmp_path, files), "now")
+    verdict.judge_whole(PATCH, stand(tmp_path / "work", files), "now")
     if wrong:
         with pytest.raises(AssertionError, match=wrong):
             raise AssertionError(str(verdict))
@@ -52,7 +57,7 @@ def test_the_judge_sees_parts_pieces_and_lies(files: dict[str, bytes], told: Tol
 
 def test_the_judge_sees_a_torn_file(tmp_path: Path) -> None:
     verdict = Verdict("point", "kind")
-    verdict.judge_each(PATCH, stand(tmp_path, {**PATCH.before, "moved1.txt": b"mov"}), "now")
+    verdict.judge_each(PATCH, stand(tmp_path / "work", {**PATCH.before, "moved1.txt": b"mov"}), "now")
     assert [text for text in verdict.wrong if "moved1.txt is neither old nor new" in text] == verdict.wrong != []
 
 

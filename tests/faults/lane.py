@@ -23,6 +23,8 @@ from tests.tools.kit import Call
 _OPTIONS = {"Ciphers": CIPHER, "ServerAliveInterval": 1, "ServerAliveCountMax": 1, "ConnectTimeout": 2}
 _CALL_SECONDS = 60.0
 _LATER_SECONDS = 20.0
+_LATE_SECONDS = 1.0
+"""What a shell has been sent it may still carry out when its connection is gone: time for that."""
 
 
 class Lane:
@@ -115,6 +117,7 @@ class Lane:
         self, operation: Operation, folder: Path, verdict: Verdict, told: Told, new: bool | None
     ) -> None:
         await self.proxy.release()
+        await asyncio.sleep(_LATE_SECONDS)
         await self._connect_again(folder, verdict)
         now = verdict.judge_whole(operation, folder, "after what was late", told)
         if now is not new:

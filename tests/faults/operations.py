@@ -155,8 +155,8 @@ OPERATIONS = {
 }
 
 POINT = os.environ.get("PYBRIDGE_POINT")
-"""One point to try, alone."""
+"""Points to try alone, with commas between them."""
 
-_ALONE = [(name,) for name in OPERATIONS if POINT is None or POINT.startswith(f"{name}/")]
+_ALONE = [(name,) for name in OPERATIONS if POINT is None or f",{name}/" in f",{POINT}"]
 GROUPS = _ALONE if POINT else by_effort([tuple(OPERATIONS)], _ALONE, _ALONE)
 """The operations of each test: a sample is drawn from all of them at once, which saves most of its preparation."""

@@ -58,10 +58,12 @@ def choose(points: Sequence[P], parse: Callable[[str], P], most: int | None) -> 
         most: of each class; 0 for one of each operation only, whichever class that is of; None for all.
     """
     if POINT is not None:
-        with contextlib.suppress(ValueError):
-            point = parse(POINT)
-            if point.kind in {other.kind for other in points}:
-                return [point]
+        asked = []
+        for text in POINT.split(","):
+            with contextlib.suppress(ValueError):
+                asked.append(parse(text))
+        if asked := [point for point in asked if point.kind in {other.kind for other in points}]:
+            return asked
         pytest.skip(f"{POINT} is no point of this test")
     if most is None:
         return list(points)

@@ -71,7 +71,7 @@ async def _current(session: Session, context: ToolContext, file: Fetched) -> tup
         # Also where this session read it before it was removed: a new file overwrites nobody's work.
         return Document(), ABSENT
     content, version = require_content(file)
-    if session.versions.changed_since_read(context.session_id, file.real, version):
+    if session.versions.changed_since_read(context.session_id, file.real, version, named=file.path):
         raise FileChangedError(
             f"{file.path} has changed since it was read; read it again.", path=file.path, next_step=RE_READ
         )

@@ -12,7 +12,7 @@ import itertools
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pybridge import __version__
 from pybridge.errors import RemoteError
@@ -62,7 +62,7 @@ class SidecarClient:
         self.notifications: list[dict[str, Any]] = []
         """Every notification received: `{method, params}`."""
 
-    async def __aenter__(self) -> SidecarClient:
+    async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

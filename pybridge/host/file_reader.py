@@ -63,7 +63,9 @@ class FileReader:
         """One file as it is now; `options` as in `Fetch`."""
         return (await self.fetch([Fetch(path, **options)]))[0]  # type: ignore[arg-type]
 
-    async def slice(self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004) -> Slice:
+    async def slice(
+        self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0
+    ) -> Slice:
         """Some lines of a file too large to fetch.
 
         Args:
@@ -71,16 +73,16 @@ class FileReader:
             first_line: counts from 1.
             max_lines: at most so many.
             max_line_bytes: each cut to this length.
+            version_up_to: a file of at most so many bytes is read whole on the remote, to tell its version.
 
         Raises:
             FileError: it could not be read.
         """
         marker = new_marker()
         fetched = self._real.get(path) or await self.fetch_one(path, max_bytes=0)
-        script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, self._facts, marker)
+        script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, version_up_to, self._facts, marker)
         reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True)
-        total, head, lines = parse_slice(reply.stdout, fetched.path, marker)
-        return Slice(fetched, lines, total, head)
+        return parse_slice(fetched, reply.stdout, self._facts, marker)
 
     async def list(self, path: str) -> list[Entry]:
         """Everything in a folder, in no order that matters.

@@ -102,12 +102,14 @@ class Slice:
         lines: the bytes of each line, line ends removed, each cut to the asked length in bytes.
         total_lines: lines in the whole file as OpenCode's read counts them (a last line without newline counts).
         head: the first bytes of the file (up to 4096), to tell text from binary.
+        version: of the whole file just before the lines were cut out; None when it was not asked for.
     """
 
     fetched: Fetched
     lines: tuple[bytes, ...]
     total_lines: int
     head: bytes
+    version: FileVersion | None = None
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ class Command:
         on_output: called with each piece in order of arrival.
         room: waited for after each piece, so that the sender of much output is made to wait for its reader.
         environment: variables added to the login environment.
+        harmless: it changes nothing, so it may be run again: it is given up as soon as the link does not answer.
     """
 
     text: str
@@ -177,6 +180,7 @@ class Command:
     on_output: Callable[[Stream, bytes], None] = field(default=lambda stream, data: None)
     room: Callable[[], Awaitable[None]] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    harmless: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _PIECE = 256 * 1024
 _SLOWEST_BYTES_PER_SECOND = 64 * 1024
+_MOST_SAID = 64 * 1024
 
 
 def making_script(step: Step) -> str:
@@ -30,7 +31,7 @@ def making_script(step: Step) -> str:
     if step.creates:
         folder = quote(step.temporary.rpartition("/")[0] or "/")
         there = f"[ -d {quote(step.root)} ] && " if step.root else ""
-        lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder} 2>/dev/null)")
+        lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder})")
     for index, path in enumerate(_candidates(step)):
         create = f"(umask {step.creation_umask or '077'}; set -C; : > {quote(path)})"
         lines.append(f'[ -n "$PB" ] || {{ {create} && PB={index}; }}')
@@ -43,10 +44,11 @@ def made_at(reply: Reply, step: Step) -> str:
     Raises:
         FileError: nowhere.
     """
-    chosen = reply.stdout.strip()
-    if not chosen.isdigit():
-        raise failure(step, "create", decode_text(reply.stderr))
-    return _candidates(step)[int(chosen)]
+    chosen, candidates = reply.stdout.strip(), _candidates(step)
+    for index, path in enumerate(candidates):
+        if chosen == b"%d" % index:
+            return path
+    raise failure(step, "create", decode_text(reply.stderr))
 
 
 def _candidates(step: Step) -> list[str]:
@@ -111,6 +113,7 @@ class Uploader:
                 said = bytearray()
                 while (output := await process.read()) is not None:
                     said += output[1]
+                    del said[:-_MOST_SAID]
                 status = await process.wait_exit()
         except TimeoutError:
             raise RemoteTimeoutError(
@@ -129,9 +132,12 @@ def _deadline(content: bytes) -> float:
 
 async def _begun(process: ByteProcess, marker: str, step: Step) -> None:
     output, errors = bytearray(), bytearray()
+    opening = f"\n{marker}\n".encode()
     while (piece := await process.read()) is not None:
         stream, data = piece
         (output if stream is Stream.STDOUT else errors).extend(data)
-        if f"\n{marker}\n".encode() in output:
+        if opening in output:
             return
+        del output[: -len(opening)]  # what a login prints before
+        del errors[:-_MOST_SAID]
     raise failure(step, "upload", decode_text(bytes(errors)))

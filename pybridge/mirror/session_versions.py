@@ -19,24 +19,34 @@ class SessionVersions:
         self._known: OrderedDict[tuple[str, str], FileVersion] = OrderedDict()
         self._most = most
 
-    def record(self, session_id: str, path: str, version: FileVersion) -> None:
+    def record(self, session_id: str, path: str, version: FileVersion, *, named: str | None = None) -> None:
         """The session has now read, or itself written, this version (ABSENT: seen missing, or removed it).
 
         Args:
             path: remote absolute path, symlinks resolved, so that two names of one file are one.
+            named: the path it was asked for by: it may lead to another file later.
         """
-        self._known[session_id, path] = version
-        self._known.move_to_end((session_id, path))
-        if len(self._known) > self._most:
+        for name in {path, named or path}:
+            self._known[session_id, name] = version
+            self._known.move_to_end((session_id, name))
+        while len(self._known) > self._most:
             self._known.popitem(last=False)
 
     def known(self, session_id: str, path: str) -> FileVersion | None:
         """The version the session knows; None when it never read the file."""
         return self._known.get((session_id, path))
 
-    def changed_since_read(self, session_id: str, path: str, current: FileVersion) -> bool:
-        """Whether the session read the file, and someone other than this session's tools has changed it since."""
+    def changed_since_read(self, session_id: str, path: str, current: FileVersion, *, named: str | None = None) -> bool:
+        """Whether the session read the file, and someone other than this session's tools has changed it since.
+
+        Args:
+            path: as for `record`.
+            current: the version that stands there now.
+            named: the path it is asked for by. Where that leads to a file never read, what it led to before counts.
+        """
         known = self.known(session_id, path)
+        if known is None and named is not None:
+            known = self.known(session_id, named)
         return known is not None and known != current
 
     def forget_session(self, session_id: str) -> None:

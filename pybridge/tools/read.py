@@ -71,8 +71,9 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     mime = media.attached_type(name, head)
     if mime is None and is_binary(name, head):
         raise ToolError(f"Cannot read binary file: {shown_as}")
-    if file.version is not None:
-        session.versions.record(context.session_id, file.real, file.version)
+    version = file.version if piece is None else piece.version
+    if version is not None:
+        session.versions.record(context.session_id, file.real, version, named=file.path)
     if mime is not None:
         content = await _whole(session, file)
         shown = instruction_files.choose(context, path, nearby, session.instructions)
@@ -84,7 +85,8 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
 
 async def _slice(args: ReadArguments, session: Session, file: Fetched) -> Slice:
     wanted = min(line_limit(args), MAX_ROWS)
-    return await session.host.files.slice(file.path, args.offset or 1, wanted, MAX_LINE_BYTES)
+    first = args.offset or 1
+    return await session.host.files.slice(file.path, first, wanted, MAX_LINE_BYTES, version_up_to=EDIT_MAX_BYTES)
 
 
 def _page(args: ReadArguments, session: Session, file: Fetched, piece: Slice | None) -> Page:

@@ -54,7 +54,7 @@ async def keep(session: Session, session_id: str, real: str, applied: Applied, c
         real: remote absolute path, symlinks resolved.
         content: None after a removal.
     """
-    session.versions.record(session_id, real, applied.version)
+    session.versions.record(session_id, real, applied.version, named=applied.path)
     if content is None or applied.version == ABSENT:
         await asyncio.to_thread(session.store.forget, real)
     else:

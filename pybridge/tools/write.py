@@ -47,8 +47,12 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         try:
             (applied,) = await session.host.files.apply([Change(path, version, content)])
         except VersionConflict as conflict:
+            now = conflict.current[0]
             raise FileChangedError(
-                f"{path} was changed by someone else while this call was under way.", path=path, next_step=RE_READ
+                f"{path} was changed by someone else while this call was under way"
+                + (f": {now.error}" if now.error is not None else "."),
+                path=path,
+                next_step=RE_READ,
             ) from conflict
         await keep(session, context.session_id, file.real, applied, content)
     return ToolResult(
@@ -67,7 +71,7 @@ async def _current(session: Session, context: ToolContext, file: Fetched) -> tup
         # Also where this session read it before it was removed: a new file overwrites nobody's work.
         return Document(), ABSENT
     content, version = require_content(file)
-    if session.versions.changed_since_read(context.session_id, file.real, version):
+    if session.versions.changed_since_read(context.session_id, file.real, version, named=file.path):
         raise FileChangedError(
             f"{file.path} has changed since it was read; read it again.", path=file.path, next_step=RE_READ
         )

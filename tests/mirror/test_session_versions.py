@@ -43,3 +43,12 @@ def test_memory_is_bounded_and_what_is_in_use_stays() -> None:
     assert [versions.known("s", path) for path in ("/a", "/b", "/c")] == [V1, None, V1]
     versions.record("t", "/a", V2)
     assert [versions.known("s", "/a"), versions.known("s", "/c"), versions.known("t", "/a")] == [None, V1, V2]
+
+
+def test_a_name_that_leads_elsewhere_now_has_changed_and_one_of_two_names_has_not() -> None:
+    versions = SessionVersions()
+    versions.record("s", "/real", V1, named="/name")
+    assert versions.changed_since_read("s", "/elsewhere", V2, named="/name")
+    assert not versions.changed_since_read("s", "/elsewhere", V2, named="/another")
+    versions.record("s", "/real", V2)  # written by its real name
+    assert not versions.changed_since_read("s", "/real", V2, named="/name")

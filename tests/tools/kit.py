@@ -165,14 +165,17 @@ class MemoryHost:
         self.fetches.append(list(requests))
         return [self.look(asked) for asked in requests]
 
-    async def slice(self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004) -> Slice:
+    async def slice(
+        self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0
+    ) -> Slice:
         content = self.contents[self.real(path)]
         lines = content.split(b"\n")
         if lines[-1] == b"":
             lines.pop()
         wanted = lines[first_line - 1 : first_line - 1 + max_lines]
         cut = tuple(line[:max_line_bytes] for line in wanted)
-        return Slice(self.look(Fetch(path, max_bytes=0)), cut, len(lines), content[:4096])
+        known = version(content) if len(content) <= version_up_to else None
+        return Slice(self.look(Fetch(path, max_bytes=0)), cut, len(lines), content[:4096], known)
 
     async def list(self, path: str) -> list[Entry]:
         real = self.real(path)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def defused(text: str) -> str:
+    """`text` with its control characters (all but newline and tab) spelled out, so that no terminal obeys them."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 class RemoteError(Exception):
     """Something about the remote went wrong.
+
+    The message may hold what a server said, so control characters in it are spelled out; not in that of a `ToolError`
+    or a `FileError`, which is what OpenCode's own tools would say of the same text or name.
 
     Args:
         message: what happened, in a sentence that needs no other context.
@@ -14,8 +25,10 @@ class RemoteError(Exception):
     """
 
     code: ClassVar[str] = "remote"
+    verbatim: ClassVar[bool] = False
 
     def __init__(self, message: str, *, next_step: str | None = None) -> None:
+        message = message if self.verbatim else defused(message)
         super().__init__(message if next_step is None else f"{message}\n{next_step}")
         self.message = message
         self.next_step = next_step
@@ -160,6 +173,7 @@ class FileError(RemoteError):
     """
 
     code = "file"
+    verbatim = True
 
     def __init__(self, message: str, *, path: str, next_step: str | None = None) -> None:
         super().__init__(message, next_step=next_step)
@@ -242,6 +256,7 @@ class ToolError(RemoteError):
     """A tool call that cannot be carried out as asked; the message is what the model reads."""
 
     code = "tool"
+    verbatim = True
 
 
 class ToolArgumentsError(ToolError):

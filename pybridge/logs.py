@@ -19,7 +19,7 @@ from pathlib import Path
 
 import filelock
 
-from pybridge.errors import LocalStorageError
+from pybridge.errors import LocalStorageError, defused
 from pybridge.locations import log_folder, private_folder
 from pybridge.settings import Secret
 
@@ -86,7 +86,7 @@ class RedactingFormatter(logging.Formatter):
             text = super().format(record)
         except Exception as error:  # a log call with wrong arguments must not show them on stderr
             text = f"{record.levelname} {record.name}: a log record of line {record.lineno} is malformed: {error}"
-        return redact(text)
+        return defused(redact(text))
 
 
 class RotatingFile(logging.Handler):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.kit.sshd import SshServer, start_dropbear, start_openssh
+
+# How long an example takes depends on what else the machine does.
+hypothesis.settings.register_profile("pybridge", deadline=None)
+hypothesis.settings.load_profile("pybridge")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from pybridge.errors import defused
 from pybridge.logs import redact
 
 _ASCII = {"✓": "[ok]", "✗": "[FAIL]", "–": "[--]", "→": "->", "…": "..."}
@@ -25,7 +26,7 @@ def confirm(question: str) -> bool:
     if not sys.stdin.isatty():
         narrate(f"{question} There is no terminal to answer at: use --yes.")
         return False
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(f"{defused(question)} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -41,8 +42,8 @@ def human_size(size: int) -> str:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """Write a redacted line; characters the stream's encoding has not become ASCII."""
-    text = redact(text)
+    """Write a redacted line that no terminal obeys; characters the stream's encoding has not become ASCII."""
+    text = defused(redact(text))
     encoding = stream.encoding or "ascii"
     try:
         text.encode(encoding)

@@ -69,6 +69,17 @@ class DelayProxy:
         """Let through what was held back, and all that follows."""
         self._flows.set()
 
+    def forsake(self) -> asyncio.Event:
+        """Hold back everything of the connections there are, as for one whose address has changed; serve new ones.
+
+        Returns:
+            Set it to let through what was held back.
+        """
+        held, self._flows = self._flows, asyncio.Event()
+        held.clear()
+        self._flows.set()
+        return held
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         task = asyncio.current_task()
@@ -81,10 +92,12 @@ class DelayProxy:
             self._tasks.discard(task)
             return
         ends = {writer, far_writer}
+        flows = self._flows
         self._writers |= ends
         try:
             await asyncio.gather(
-                self._forward(reader, far_writer, self.to_server), self._forward(far_reader, writer, self.to_client)
+                self._forward(reader, far_writer, self.to_server, flows),
+                self._forward(far_reader, writer, self.to_client, flows),
             )
         except asyncio.CancelledError:
             pass  # The streams protocol of Python 3.11 would print it as an error.
@@ -94,7 +107,9 @@ class DelayProxy:
                 end.transport.abort()
             self._tasks.discard(task)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Direction) -> None:
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Direction, flows: asyncio.Event
+    ) -> None:
         loop = asyncio.get_running_loop()
         queue: deque[tuple[float, bytes]] = deque()
         changed = asyncio.Event()
@@ -110,7 +125,7 @@ class DelayProxy:
                 due, data = queue[0]
                 if (wait := due - loop.time()) > 0:
                     await asyncio.sleep(wait)
-                await self._flows.wait()
+                await flows.wait()
                 queue.popleft()
                 under_way -= len(data)
                 room.set()

@@ -49,7 +49,9 @@ class FileNames:
                 names.source, names.target = unquote(quoted[1]), unquote(quoted[2])
             return names
         # Names may hold spaces, so the middle is where both halves agree after their prefixes.
-        for at in range(len(rest)):
+        # The prefixes are two characters or none, so it is near the middle in any case.
+        middle = len(rest) // 2
+        for at in range(max(0, middle - 2), min(len(rest), middle + 3)):
             if rest[at] == " " and _unprefixed(rest[:at]) == _unprefixed(rest[at + 1 :]):
                 names.source, names.target = rest[:at], rest[at + 1 :]
         return names

@@ -141,11 +141,11 @@ def _new_lines(hunk: Hunk, lines: list[Line], start: int) -> list[Line]:
     for line in hunk.lines:
         if line.kind == "+":
             if line.no_newline:
-                end = ""
-            elif hunk.tells_line_ends:
-                end = CRLF if line.carriage_return else LF
-            else:
-                end = end_for_insertion(lines, at)
+                # A carriage return without a newline ends no line: it is text.
+                result.append(Line(line.text + "\r" * line.carriage_return, ""))
+                continue
+            told = CRLF if line.carriage_return else LF
+            end = told if hunk.tells_line_ends else end_for_insertion(lines, at)
             result.append(Line(line.text, end))
             continue
         if line.kind == " ":

@@ -17,7 +17,8 @@ from pybridge.editing.file_patch import FilePatch, NewText, PatchKind, verificat
 from pybridge.editing.hunks import Hunk, HunkLine, Hunks
 from pybridge.editing.unified_diff import NO_NEWLINE
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_NUMBER = "([0-9]{1,12})"  # a longer one says nothing about any file
+_HUNK = re.compile(rf"@@ -{_NUMBER}(?:,{_NUMBER})? \+{_NUMBER}(?:,{_NUMBER})? @@")
 _BINARY = re.compile(r"GIT binary patch|Binary files? .* (?:differ|has changed)")
 _BODY = (" ", "+", "-", "\\")
 

@@ -17,7 +17,7 @@ from pybridge.host.framing import encode_text
 from pybridge.host.guard import guard_functions
 from pybridge.host.login_shell import START_COMMAND
 from pybridge.host.shell_carrier import NoRoomError, ShellCarrier
-from pybridge.transport.process import ByteProcess, Carrier
+from pybridge.transport.process import ByteProcess, Carrier, may_be_used
 
 READY = 2
 READY_WHERE_DELICATE = 4
@@ -63,7 +63,7 @@ class CommandShells:
             await asyncio.wait(self._opening)
         while self._idle:
             process = self._idle.popleft()
-            if process.exit_status is None:
+            if process.exit_status is None and await self._reaches(process):
                 self._running += 1
                 self.refill()
                 return process
@@ -81,6 +81,14 @@ class CommandShells:
         finally:
             with contextlib.suppress(ValueError):
                 self._waiting.remove(waiter)
+
+    @staticmethod
+    async def _reaches(process: ByteProcess) -> bool:
+        try:
+            return await may_be_used(process)
+        except asyncio.CancelledError:
+            process.close()
+            raise
 
     def ended(self) -> None:
         """A shell that was taken has ended, or was let go of."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import posixpath
 from dataclasses import dataclass
 
 from pybridge.errors import (
     ConnectionLostError,
-    RemoteError,
     ToolError,
 )
 from pybridge.host.command_shells import CommandShells
 from pybridge.host.facts import Facts
 from pybridge.host.framing import encode_text, new_marker, quote
-from pybridge.host.marked_output import MarkedOutput
+from pybridge.host.lost_commands import LostCommands, describe_loss
 from pybridge.host.model import Command, CommandResult
 from pybridge.host.process_tree import end_tree
+from pybridge.host.running_command import NothingRunError, RunningCommand
 from pybridge.host.shells import ControlShells
 from pybridge.host.sudo import Sudo
 from pybridge.transport.process import ByteProcess
@@ -27,13 +26,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_ARGUMENT = 96 * 1024
 """Linux takes 128 KiB in one argument; a longer command goes through a file descriptor."""
-
-START_TIMEOUT = 30.0
-_QUIET = 0.15
-_DRAIN = 1.0
-_STREAMS_AFTER_KILL = 2.0
-_END = 10.0
-_EXIT_AFTER_STREAMS = 5.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,9 @@ def command_script(command: Command, shell: Shell, facts: Facts, marker: str, su
     if sudo is not None:
         lines.append(sudo.opening)
     lines.append(f"pb_guard {facts.leads or 'setsid' in facts.tools:d}")
-    lines.append(f"printf '\\n%s %s ok\\n' {marker} $$; printf '\\n%s\\n' {marker} >&2")
+    # Its start time tells it from another process that gets its number later.
+    lines.append("pb_t=; [ ! -r /proc/$$/stat ] || { read -r pb_l < /proc/$$/stat; set -- ${pb_l##*) }; pb_t=${20}; }")
+    lines.append(f"printf '\\n%s %s ok %s\\n' {marker} $$ \"$pb_t\"; printf '\\n%s\\n' {marker} >&2")
     setsid = "" if facts.leads or "setsid" not in facts.tools else "setsid "
     program = quote(shell.path)
     if len(encode_text(command.text)) <= LONGEST_ARGUMENT:
@@ -118,6 +112,7 @@ class Commands:
     def __init__(self, shells: CommandShells, control: ControlShells, facts: Facts, shell: Shell) -> None:
         self._shells = shells
         self._control = control
+        self._lost = LostCommands(control, facts.leads or "setsid" in facts.tools)
         self._facts = facts
         self.shell = shell
         self.sudo: Sudo | None = None
@@ -130,7 +125,7 @@ class Commands:
         Raises:
             FileMissingError, NotDirectoryError, FilePermissionError: the working folder; nothing was run.
             ConfigurationError: REMOTE_SHELL is not there; nothing was run.
-            ConnectionLostError: the connection ended; whether the command ended is not known.
+            ConnectionLostError: the connection ended after the command was sent; what is known of it is said.
             ConnectError, ChannelError: it could not be started; nothing was run.
         """
         return await self.run_with(self.shell, command, self.sudo)
@@ -141,15 +136,41 @@ class Commands:
             raise ToolError("A command cannot hold a NUL character.", next_step="Write it as an escape sequence.")
         marker = new_marker()
         self.sudo_used = self.sudo_used or sudo is not None
-        process = await self._send(encode_text(command_script(command, shell, self._facts, marker, sudo)))
+        script = encode_text(command_script(command, shell, self._facts, marker, sudo))
+        process = await self._send_unless_aborted(script, command)
+        if process is None:
+            return CommandResult(None, None, aborted=True)
+        running = RunningCommand(process, command, marker, self.shell.path, sudo, self._end, self._lost)
         try:
-            return await _Running(self, process, command, marker, sudo).finish()
+            return await running.finish()
+        except ConnectionLostError as error:
+            if command.harmless or isinstance(error, NothingRunError):
+                raise
+            raise describe_loss(error, running.lost(), process.exit_status) from error
         finally:
             process.close()
             self._shells.ended()
 
-    async def _send(self, script: bytes) -> ByteProcess:
+    async def _send_unless_aborted(self, script: bytes, command: Command) -> ByteProcess | None:
+        """The process that was sent the script; None if the abort came first: then nothing was run."""
+        sending = asyncio.create_task(self._send(script, harmless=command.harmless))
+        aborting = asyncio.create_task((command.abort or asyncio.Event()).wait())
+        try:
+            await asyncio.wait([sending, aborting], return_when=asyncio.FIRST_COMPLETED)
+            return sending.result() if sending.done() else None
+        finally:
+            aborting.cancel()
+            if not sending.done():
+                sending.cancel()
+                await asyncio.wait([sending])
+                if not sending.cancelled() and sending.exception() is None:
+                    sending.result().close()
+                    self._shells.ended()
+
+    async def _send(self, script: bytes, *, harmless: bool) -> ByteProcess:
         """A shell that was sent the whole script. One that is found dead before that has run nothing of it."""
+        if not harmless:
+            await self._lost.end()
         for last_try in (False, True):
             process = await self._shells.take()
             try:
@@ -164,118 +185,5 @@ class Commands:
                 return process
         raise AssertionError("unreachable")
 
-    async def end(self, pid: int, gone: asyncio.Event, sudo: Sudo | None) -> None:
-        """End the tree of a running command."""
+    async def _end(self, pid: int, gone: asyncio.Event, sudo: Sudo | None) -> None:
         await end_tree(self._control, pid, self._facts.leads or "setsid" in self._facts.tools, gone, sudo)
-
-
-class _Running:
-    """One command on its way: its streams, its end, and what may cut it short."""
-
-    def __init__(
-        self, commands: Commands, process: ByteProcess, command: Command, marker: str, sudo: Sudo | None
-    ) -> None:
-        self._commands = commands
-        self._sudo = sudo
-        self._process = process
-        self._command = command
-        self._output = MarkedOutput(command, marker)
-        self._gone = asyncio.Event()
-        self._last_piece = 0.0
-        self._held = False
-
-    async def finish(self) -> CommandResult:
-        reading = asyncio.create_task(self._read())
-        waits: list[asyncio.Task[object]] = [reading]
-        aborting = None
-        if self._command.abort is not None:
-            aborting = asyncio.create_task(self._command.abort.wait())
-            waits.append(aborting)
-        try:
-            done, _ = await asyncio.wait(waits, timeout=self._command.timeout, return_when=asyncio.FIRST_COMPLETED)
-            if reading in done:
-                reading.result()
-                return self._result()
-            aborted = aborting is not None and aborting in done
-            await self._end(reading)
-            return CommandResult(None, None, timed_out=not aborted, aborted=aborted)
-        except asyncio.CancelledError:
-            with contextlib.suppress(RemoteError):
-                await self._end(reading)
-            raise
-        finally:
-            for task in waits:
-                task.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
-
-    async def _read(self) -> None:
-        try:
-            reading = asyncio.create_task(self._read_streams())
-            exiting = asyncio.create_task(self._process.wait_exit())
-            try:
-                await asyncio.wait([reading, exiting], return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
-                    # The shell has ended but a child of its holds the streams: what it wrote before is on its way.
-                    await self._drain(reading)
-                if reading.done():
-                    reading.result()
-                    await asyncio.wait([exiting], timeout=_EXIT_AFTER_STREAMS)
-            finally:
-                for task in (reading, exiting):
-                    task.cancel()
-                await asyncio.gather(reading, exiting, return_exceptions=True)
-        finally:
-            self._gone.set()
-
-    async def _read_streams(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while (piece := await self._process.read()) is not None:
-            self._output.feed(*piece)
-            await self._room()
-            self._last_piece = clock()
-        self._output.end()
-
-    async def _room(self) -> None:
-        if self._command.room is None:
-            return
-        self._held = True
-        try:
-            await self._command.room()
-        finally:
-            self._held = False
-
-    async def _drain(self, reading: asyncio.Task[None]) -> None:
-        clock = asyncio.get_running_loop().time
-        self._last_piece = clock()
-        spent = 0.0
-        while not reading.done() and clock() - self._last_piece < _QUIET and spent < _DRAIN:
-            before, held = clock(), self._held
-            await asyncio.wait([reading], timeout=_QUIET / 3)
-            if held or self._held:
-                self._last_piece = clock()  # it is the reader of the output that is slow
-            else:
-                spent += clock() - before
-
-    async def _end(self, reading: asyncio.Task[None]) -> None:
-        if self._output.pid is None and not reading.done():
-            # Not even the process id has come: give it the time of a slow start.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_STREAMS_AFTER_KILL):
-                    await self._output.started.wait()
-        if self._output.pid is not None:
-            # A server that allows no further channel gives no way to say so: then the channel's end says it (guard).
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_END):
-                    await self._commands.end(self._output.pid, self._gone, self._sudo)
-        await asyncio.wait([reading], timeout=_STREAMS_AFTER_KILL)
-        if reading.done() and (error := reading.exception()) is not None and not isinstance(error, ConnectionLostError):
-            raise error
-
-    def _result(self) -> CommandResult:
-        self._output.check(self._commands.shell.path)
-        status = self._process.exit_status
-        if status is None or (status.code is None and status.signal is None):
-            if self._output.pid is None:
-                raise ConnectionLostError("the remote shell ended before it took the command; nothing was run")
-            return CommandResult(None, None)
-        return CommandResult(status.code, status.signal)

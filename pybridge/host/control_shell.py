@@ -19,10 +19,13 @@ from pybridge.host.login_shell import (
     timed_out_without_shell,
 )
 from pybridge.host.shell_carrier import ShellCarrier
-from pybridge.transport.process import ByteProcess, Stream
+from pybridge.transport.process import ByteProcess, Stream, may_be_used, unless_silent
 
 DEFAULT_TIMEOUT = 30.0
 MAX_REPLY_BYTES = 96 * 1024 * 1024
+MAX_FIRST_BYTES = 4 * 1024 * 1024
+"""Of the first reply, which holds no file."""
+_LONGEST_WORD = 64
 
 
 @dataclass(frozen=True)
@@ -78,10 +81,10 @@ class ControlShell:
         stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
         process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=wanted, wanted=lambda: wanted)
         try:
-            reply = await _collect_first(process, begin, marker, timeout)
+            reply = await unless_silent(process, _collect_first(process, begin, marker, timeout))
             identity_line, _, rest = reply.stdout.partition(b"\n")
             words = identity_line.decode("ascii", "replace").split()
-            if len(words) != 3 or not words[0].isdigit():
+            if len(words) != 3 or not words[0].isdigit() or max(map(len, words)) > _LONGEST_WORD:
                 raise no_posix_shell()
         except BaseException:
             process.close()
@@ -89,27 +92,40 @@ class ControlShell:
         identity = ShellIdentity(int(words[0]), words[1], words[2])
         return cls(process, identity), Reply(rest, reply.stderr, reply.status)
 
-    async def request(self, script: str, *, timeout: float = DEFAULT_TIMEOUT) -> Reply:
+    async def answers(self) -> bool:
+        """Whether it can still be reached. Waits only where that is in doubt."""
+        return await may_be_used(self._process)
+
+    async def request(self, script: str, *, timeout: float = DEFAULT_TIMEOUT, harmless: bool = False) -> Reply:
         """Run `script` in a subshell and wait for its frame.
+
+        Args:
+            script: POSIX sh.
+            timeout: seconds.
+            harmless: it changes nothing, so it is given up as soon as the link is found not to answer.
 
         Raises:
             ConnectionLostError: the shell or its connection ended before the reply was whole.
             ProtocolError: the reply is malformed or over `MAX_REPLY_BYTES`.
             RemoteTimeoutError: no whole reply in `timeout` seconds.
         """
-        marker = new_marker()
         self.usable = False  # until a whole reply has come, also when this wait is cancelled
+        exchange = self._exchange(script, timeout)
+        reply = await (unless_silent(self._process, exchange) if harmless else exchange)
+        self.usable = True
+        return reply
+
+    async def _exchange(self, script: str, timeout: float) -> Reply:
+        marker = new_marker()
         collecting = asyncio.create_task(_collect(self._process, marker, timeout))
         try:
             async with asyncio.timeout(timeout):
                 await self._process.write(encode_request(script, marker))
-            reply = await collecting
+            return await collecting
         except TimeoutError:
             raise _timed_out(timeout) from None
         finally:
             collecting.cancel()
-        self.usable = True
-        return reply
 
     def close(self) -> None:
         """Let go of the shell; it ends when its standard input does."""
@@ -131,7 +147,7 @@ async def _collect(process: ByteProcess, marker: str, timeout: float) -> Reply:
 
 async def _collect_first(process: ByteProcess, begin: str, marker: str, timeout: float) -> Reply:
     """The first reply of a shell, less what was printed before `begin`: where none comes, that says why."""
-    reader = ReplyReader(marker, MAX_REPLY_BYTES)
+    reader = ReplyReader(marker, MAX_FIRST_BYTES)
     before = {stream: LoginNoise(begin) for stream in Stream}
     try:
         async with asyncio.timeout(timeout):

@@ -122,21 +122,21 @@ def parse_probe(output: bytes) -> Facts:
         name, sign, value = line.partition(b"=")
         if sign:
             values[name.decode("ascii", "replace")] = decode_text(value)
-    paths = {name: decode_text(_between(output, f"{name}=".encode(), b"\0")) for name in ("home", "scratch")}
+    paths = {name: _path(decode_text(_between(output, f"{name}=".encode(), b"\0"))) for name in ("home", "scratch")}
     if not values.get("digest"):
         raise ProbeError(
             "the remote has no checksum program that works",
             next_step="One of sha256sum, shasum, openssl, md5sum, md5 or cksum (POSIX) must be on its PATH.",
         )
     return Facts(
-        system=values.get("system", "").strip(),
-        user=values.get("user", ""),
-        uid=_number(values.get("uid"), 10, -1),
-        umask=_number(values.get("umask"), 8, 0o022),
+        system=_shown(values.get("system", "")),
+        user=_shown(values.get("user", "")),
+        uid=_number(values.get("uid"), 10, -1, most=2**63),
+        umask=_number(values.get("umask"), 8, 0o022, most=0o777),
         home=paths["home"] or "/",
-        shell=values.get("shell", ""),
+        shell=_word(values.get("shell", "")),
         tools=frozenset(values.get("tools", "").split()),
-        rg=values.get("rg") or None,
+        rg=_word(values.get("rg", "")) or None,
         leads=values.get("leads") == "1",
         stat=values.get("stat", "") if values.get("stat") in ("gnu", "bsd") else "",
         stat_gnu="stat_gnu" in values,
@@ -149,12 +149,14 @@ def parse_probe(output: bytes) -> Facts:
         grep_p="grep_p" in values,
         cp_gnu="cp_gnu" in values,
         scratch=paths["scratch"] or None,
-        now=_number(values.get("now"), 10, 0),
+        now=_number(values.get("now"), 10, 0, most=2**40),
     )
 
 
 _DIGESTS = ("sha256sum", "shasum", "openssl", "md5sum", "md5", "cksum")
 _DECODERS = ("base64 -d", "base64 -D", "openssl base64 -d")
+_MOST_SHOWN = 200
+_LONGEST_PATH = 4096
 
 
 def _between(data: bytes, opening: bytes, closing: bytes) -> bytes:
@@ -166,8 +168,24 @@ def _between(data: bytes, opening: bytes, closing: bytes) -> bytes:
     return data[start:end] if end >= 0 else b""
 
 
-def _number(text: str | None, base: int, default: int) -> int:
+def _number(text: str | None, base: int, default: int, *, most: int) -> int:
     try:
-        return int(text or "", base)
+        number = int(text or "", base)
     except ValueError:
         return default
+    return number if 0 <= number <= most else default
+
+
+def _shown(text: str) -> str:
+    """Text that a person is shown, whoever wrote it."""
+    return "".join(c for c in text.strip() if c.isprintable())[:_MOST_SHOWN]
+
+
+def _word(text: str) -> str:
+    """Text that can be an argument of a command, else nothing."""
+    return text if len(text) <= _LONGEST_PATH and "\0" not in text else ""
+
+
+def _path(text: str) -> str:
+    """An absolute path, else nothing."""
+    return _word(text) if text.startswith("/") else ""

@@ -11,7 +11,9 @@ from pybridge.host.facts import Facts
 from pybridge.host.framing import decode_text, quote
 from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, FileVersion, Slice, Stat
 
+_MOST_NAMES = 1024 * 1024
 _KINDS = {b"f": FileKind.FILE, b"d": FileKind.DIRECTORY, b"s": FileKind.SPECIAL}
+_DIGEST = re.compile(r"[0-9A-Fa-f]{1,128}")
 _MODE_BITS = re.compile(r"[-bcdlps]([r-][w-][xsS-])([r-][w-][xsS-])([r-][w-][xtT-])")
 
 
@@ -20,8 +22,10 @@ def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
     lines = [facts.settings]
     for request in requests:
         held = ""
-        if request.held is not None and request.held.digest.startswith(facts.algorithm + ":"):
-            held = request.held.digest.partition(":")[2]
+        algorithm, _, digest = request.held.digest.partition(":") if request.held is not None else ("", "", "")
+        # It was read from a local file, and becomes part of a script.
+        if algorithm == facts.algorithm and _DIGEST.fullmatch(digest):
+            held = digest
         lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker}")
     return "\n".join(lines)
 
@@ -41,17 +45,24 @@ def parse_fetched(output: bytes, requests: Sequence[Fetch], facts: Facts, marker
         if stop < 0 or line_end < 0:
             raise ProtocolError(f"the remote's answer about {request.path} is cut short")
         status = output[stop + len(ending) : line_end]
-        answers.append(_parse_one(output[at:stop], status, request, facts))
+        answers.append(_parse_one(output, at, stop, status, request, facts))
         at = line_end + 1
     return answers
 
 
-def _parse_one(record: bytes, status: bytes, request: Fetch, facts: Facts) -> Fetched:
-    fields = record.split(b"\0", 4)
+def _parse_one(output: bytes, at: int, stop: int, status: bytes, request: Fetch, facts: Facts) -> Fetched:
+    fields: list[bytes] = []
+    while len(fields) < 4 and at <= stop:
+        end = output.find(b"\0", at, stop)
+        end = stop if end < 0 else end
+        fields.append(output[at:end])
+        at = end + 1
     if len(fields) < 4:
         raise ProtocolError(f"the remote's answer about {request.path} is malformed")
-    kind, real_bytes, stat_bytes, how = fields[:4]
-    rest = fields[4] if len(fields) > 4 else b""
+    kind, real_bytes, stat_bytes, how = fields
+    # A remote that sends more than was asked for costs no second copy of it.
+    size = max(0, stop - at)
+    rest = output[at:stop] if size <= max(request.max_bytes, _MOST_NAMES) else b""
     path, real = request.path, decode_text(real_bytes)
     if kind == b"m":
         if how == b"denied":
@@ -76,7 +87,7 @@ def _parse_one(record: bytes, status: bytes, request: Fetch, facts: Facts) -> Fe
         return Fetched(path, real, stat, version=request.held, unchanged=True)
     if how != b"y":
         return Fetched(path, real, stat)
-    if len(rest) > request.max_bytes:
+    if size > request.max_bytes:
         return Fetched(path, real, stat)
     if status != b"0":
         failed = FileError(
@@ -93,15 +104,18 @@ def _parse_stat(line: bytes, kind: bytes) -> Stat:
     if len(words) < 4 or kind not in _KINDS:
         raise ProtocolError("the remote's stat answered in an unknown form")
     try:
-        return Stat(_KINDS[kind], int(words[0]), parse_mode(words[1]), float(words[2]), int(words[3]))
+        size, modified, links = int(words[0]), float(words[2]), int(words[3])
     except ValueError:
         raise ProtocolError("the remote's stat answered in an unknown form") from None
+    if not (0 <= size < 2**63 and 0 <= links < 2**63 and abs(modified) < 2**40):  # no NaN either
+        raise ProtocolError("the remote's stat answered what cannot be")
+    return Stat(_KINDS[kind], size, parse_mode(words[1]), modified, links)
 
 
 def parse_mode(text: str) -> int:
     """Permission bits from octal digits, or from the letters `ls -l` shows; 0 for neither."""
     if text and all(c in "01234567" for c in text):
-        return int(text, 8)
+        return int(text, 8) & 0o7777
     letters = _MODE_BITS.match(text)
     if letters is None:
         return 0
@@ -134,7 +148,7 @@ def parse_slice(fetched: Fetched, output: bytes, facts: Facts, marker: str) -> S
     head, lines_sign, rest = rest.partition(ending)
     body, end_sign, _ = rest.partition(ending)
     total, size, digest = (*numbers.decode("ascii", "replace").split(), "", "", "")[:3]
-    if not (head_sign and lines_sign and end_sign and total.isdigit()):
+    if not (head_sign and lines_sign and end_sign and total.isdigit() and len(total) < 20):
         raise FileError(f"The remote could not read {path}.", path=path, next_step="Look at it with bash: `ls -l`.")
     lines = body.split(b"\n")
     if lines and lines[-1] == b"":

@@ -19,6 +19,12 @@ from pybridge.transport.process import Stream
 
 MARKER_BYTES = 16
 
+_LONGEST_ENDING = 16
+"""Bytes that may follow a marker up to the line's end: a space and an exit status."""
+
+_ERRORS_KEPT = 64 * 1024
+"""Bytes of standard error that are kept of its beginning, and of its end: it only ever explains a failure."""
+
 
 def new_marker() -> str:
     """A marker nobody can guess: 32 hexadecimal digits."""
@@ -68,7 +74,7 @@ class ReplyReader:
 
     Args:
         marker: the request's marker.
-        max_bytes: the most that is kept of either stream.
+        max_bytes: the most that standard output may hold. Of a longer standard error the middle is dropped.
     """
 
     marker: str
@@ -76,6 +82,7 @@ class ReplyReader:
     _stdout: bytearray = field(default_factory=bytearray)
     _stderr: bytearray = field(default_factory=bytearray)
     _ends: dict[Stream, int] = field(default_factory=dict)
+    _searched: dict[Stream, int] = field(default_factory=lambda: dict.fromkeys(Stream, 0))
     _status: int = 0
 
     def feed(self, stream: Stream, data: bytes) -> bool:
@@ -85,33 +92,41 @@ class ReplyReader:
             ProtocolError: the reply is over its limit, or the end of a frame is malformed.
         """
         buffer = self._stdout if stream is Stream.STDOUT else self._stderr
-        searched_from = max(0, len(buffer) - len(self.marker) - 16)
-        buffer += data
         if stream not in self._ends:
-            self._find_end(stream, buffer, searched_from)
-        if len(buffer) > self.max_bytes:
+            buffer += data
+            self._find_end(stream, buffer)
+        if stream is Stream.STDOUT and len(buffer) > self.max_bytes:
             raise ProtocolError(f"the remote shell answered more than {self.max_bytes} bytes to one request")
         return len(self._ends) == 2
 
-    def _find_end(self, stream: Stream, buffer: bytearray, searched_from: int) -> None:
+    def _find_end(self, stream: Stream, buffer: bytearray) -> None:
         opening = b"\n" + self.marker.encode()
-        at = buffer.find(opening, searched_from)
+        at = buffer.find(opening, self._searched[stream])
         if at < 0:
+            self._searched[stream] = max(0, len(buffer) - len(opening) + 1)
+            if stream is Stream.STDERR and len(buffer) > 4 * _ERRORS_KEPT:
+                del buffer[_ERRORS_KEPT:-_ERRORS_KEPT]
+                self._searched[stream] = len(buffer) - len(opening) + 1
             return
-        line_end = buffer.find(b"\n", at + len(opening))
-        if line_end < 0:
+        self._searched[stream] = at
+        start = at + len(opening)
+        line_end = buffer.find(b"\n", start, start + _LONGEST_ENDING + 1)
+        if line_end < 0 and len(buffer) - start <= _LONGEST_ENDING:
             return
-        rest = bytes(buffer[at + len(opening) : line_end])
+        rest = bytes(buffer[start : max(line_end, start)])
         if stream is Stream.STDOUT:
-            if not rest[1:].isdigit():
+            if rest[:1] != b" " or not rest[1:].isdigit():
                 raise ProtocolError("the remote shell ended a reply without an exit status")
             self._status = int(rest)
+        elif line_end < 0:
+            raise ProtocolError("the remote shell ended its messages with more than a marker")
         self._ends[stream] = at
+        del buffer[at:]
 
     def reply(self) -> Reply:
         """The whole reply, once `feed` said it is complete."""
         return Reply(
-            bytes(self._stdout[: self._ends[Stream.STDOUT]]),
-            bytes(self._stderr[: self._ends[Stream.STDERR]]),
+            bytes(self._stdout),
+            bytes(self._stderr),
             self._status,
         )

@@ -1,8 +1,7 @@
 """Globs as ripgrep reads them: a pure matcher, used where the remote has no ripgrep.
 
-Syntax and meaning follow the `globset` crate with `literal_separator` and, for one whole line (`IgnoreLine`), the
-gitignore rules ripgrep applies both to `--glob` and to ignore files. Paths are bytes, relative, without a leading
-`./`; a glob is matched byte by byte (`?` is one byte), as ripgrep does.
+Syntax and meaning follow the `globset` crate with `literal_separator`. Paths are bytes, relative, without a leading
+`./`; a glob is matched byte by byte (`?` is one byte), as ripgrep does. For a whole line see `ignore_line`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import groupby
+
+_LONGEST = 10_000
+_DEEPEST = 40
+"""Braces within braces; each level costs the reader several frames."""
 
 
 class GlobSyntaxError(ValueError):
@@ -61,8 +65,11 @@ def parse_glob(glob: str) -> tuple[Token, ...]:
     """Read a glob.
 
     Raises:
-        GlobSyntaxError: unclosed `[` or `{`, a `}` too many, a reversed range, a lone backslash at the end.
+        GlobSyntaxError: unclosed `[` or `{`, a `}` too many, a reversed range, a lone backslash at the end, or far more
+            than any path needs.
     """
+    if len(glob) > _LONGEST:
+        raise GlobSyntaxError(f"it has {len(glob)} characters")
     return _Parser(glob).parse()
 
 
@@ -76,72 +83,25 @@ def glob_regex(tokens: Sequence[Token]) -> re.Pattern[bytes]:
 def expand_braces(tokens: Sequence[Token], limit: int) -> list[tuple[Token, ...]] | None:
     """Every way to choose from the alternates; None when there are more than `limit`."""
     expanded: list[tuple[Token, ...]] = [()]
-    for token in tokens:
-        if isinstance(token, Alternates):
-            choices = [c for choice in token.choices for c in (expand_braces(choice, limit) or [])]
-            if any(expand_braces(choice, limit) is None for choice in token.choices):
-                return None
+    for grouped, run in groupby(tokens, lambda token: isinstance(token, Alternates)):
+        if not grouped:
+            plain = tuple(run)
+            expanded = [before + plain for before in expanded]
+            continue
+        for token in run:
+            assert isinstance(token, Alternates)
+            choices = []
+            for choice in token.choices:
+                found = expand_braces(choice, limit)
+                if found is None:
+                    return None
+                choices += found
             # An empty choice is no choice for ripgrep: `{,a}b` is `ab` alone, and `{}` is nothing at all.
             choices = [choice for choice in choices if choice] or [()]
             expanded = [before + choice for before in expanded for choice in choices]
-        else:
-            expanded = [(*before, token) for before in expanded]
-        if len(expanded) > limit:
-            return None
+            if len(expanded) > limit:
+                return None
     return expanded
-
-
-@dataclass(frozen=True)
-class IgnoreLine:
-    """One line of an ignore file, or one `--glob` value: a glob and what surrounds it.
-
-    Args:
-        negated: the line began with `!`.
-        only_dir: the line ended in `/`: it is about folders alone.
-        tokens: the glob, with the `**/` that gitignore's rules put before one without a slash.
-    """
-
-    text: str
-    negated: bool
-    only_dir: bool
-    tokens: tuple[Token, ...]
-    regex: re.Pattern[bytes]
-
-    @classmethod
-    def parse(cls, line: str) -> IgnoreLine | None:
-        """Read one line; None for an empty line or a comment.
-
-        Raises:
-            GlobSyntaxError: see `parse_glob`.
-        """
-        text = line
-        if line.startswith("#"):
-            return None
-        if not line.endswith("\\ "):
-            line = line.rstrip()
-        if not line:
-            return None
-        negated = anchored = False
-        if line.startswith(("\\!", "\\#")):
-            line = line[1:]
-        else:
-            if line.startswith("!"):
-                negated, line = True, line[1:]
-            if line.startswith("/"):
-                anchored, line = True, line[1:]
-        only_dir = line.endswith("/")
-        if only_dir:
-            line = line[:-1].removesuffix("\\")
-        if not anchored and "/" not in line and line != "**":
-            line = f"**/{line}"
-        if line.endswith("/**"):
-            line += "/*"  # everything inside the folder, not the folder itself
-        tokens = parse_glob(line)
-        return cls(text, negated, only_dir, tokens, glob_regex(tokens))
-
-    def matches(self, path: bytes, *, is_dir: bool) -> bool:
-        """Whether the line is about this path."""
-        return (is_dir or not self.only_dir) and self.regex.fullmatch(path) is not None
 
 
 def _source(tokens: Sequence[Token]) -> bytes:
@@ -186,6 +146,8 @@ class _Parser:
         elif char == "[":
             self.tokens.append(self._char_class())
         elif char == "{":
+            if len(self.groups) == _DEEPEST:
+                raise GlobSyntaxError("too many nested alternate groups")
             self.groups.append((self.tokens, []))
             self.tokens = []
         elif char == "}":

@@ -13,6 +13,7 @@ import logging
 import posixpath
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
@@ -124,28 +125,34 @@ async def _try(
     process = await carrier.start(START_COMMAND, stdin=encode_text(script), reconnect=reconnect)
     output = bytearray()
     closing = f"\n{marker}\n".encode()
+    found = searched = 0
     try:
-        while (piece := await process.read()) is not None and output.count(closing) < 4:
+        while found < 4 and (piece := await process.read()) is not None:
             if piece[0] is Stream.STDOUT:
                 output += piece[1]
-            if closing not in output:
+            while (at := output.find(closing, searched)) >= 0:
+                found, searched = found + 1, at + len(closing)
+            if not found:
                 del output[: -len(closing)]  # what start-up files print, however much
             elif len(output) > _MOST_BYTES:
                 return None
-        if output.count(closing) >= 4:
+            else:
+                searched = max(searched, len(output) - len(closing) + 1)
+        if found >= 4:
             # It is about to end by itself; the guard would also end what start-up files left running on purpose.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_STEPS):
                     await process.wait_exit()
     finally:
         process.close()
-    parts = bytes(output).split(closing)
+    parts = bytes(output).split(closing, 4)
     if len(parts) != 5:
         return None
     umask = decode_text(parts[2]).strip()
+    rg = decode_text(parts[1]).strip()
     return LoginEnvironment(
         exports=only_variables(decode_text(parts[3])),
-        rg=decode_text(parts[1]).strip() or None,
+        rg=rg if rg.startswith("/") and "\0" not in rg and "\n" not in rg else None,
         umask=int(umask, 8) if re.fullmatch(r"[0-7]{1,4}", umask) else None,
         how="login",
     )
@@ -155,7 +162,7 @@ def only_variables(exports: str) -> str:
     """The output of `export -p` less the variables that belong to one shell process and not to a login."""
     starts = list(_EXPORT.finditer(exports))
     kept = []
-    for found, following in zip(starts, [*starts[1:], None], strict=True):
+    for found, following in zip_longest(starts, starts[1:]):
         if found.start() > 0 and exports[found.start() - 1] != "\n":
             continue
         if found[1] in _NOT_OURS or found[2] != "=":

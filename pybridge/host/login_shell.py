@@ -70,6 +70,7 @@ class LoginNoise:
         at = self._tail.find(self._begin)
         if at >= 0:
             self._over = True
+            del self.head[max(0, self._length - len(self._tail)) + at :]
             return bytes(self._tail[at + len(self._begin) :])
         del self._tail[: -len(self._begin)]
         if self._length > _MOST_NOISE:

@@ -8,6 +8,10 @@ from pybridge.errors import ConfigurationError, FileMissingError, FilePermission
 from pybridge.host.model import Command
 from pybridge.transport.process import Stream
 
+_LONGEST_LINE = 64
+"""Bytes that may follow the marker up to the line's end: a process id and a word."""
+_MOST_DIGITS = 10
+
 
 class MarkedOutput:
     """Hands on the command's own output: what follows the marker on each stream.
@@ -23,6 +27,8 @@ class MarkedOutput:
         self._before: dict[Stream, bytearray | None] = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
         self.pid: int | None = None
         """Of the command's shell, once it is known."""
+        self.process_started = "-"
+        """Its start time in clock ticks since boot, "-" while or where that is not known."""
         self.started = asyncio.Event()
         """Set once the marker has come, or the streams have ended."""
         self._state = "none"
@@ -34,21 +40,37 @@ class MarkedOutput:
             self._command.on_output(stream, data)
             return
         before += data
-        at = before.find(self._opening)
-        end = before.find(b"\n", at + 1) if at >= 0 else -1
-        if end < 0:
-            del before[: max(0, len(before) - 65536)]
+        line = self._take_line(before)
+        if line is None:
             return
         if stream is Stream.STDOUT:
-            words = before[at + len(self._opening) : end].split()
-            if len(words) == 2 and words[0].isdigit():
+            words = line.split()
+            valid = len(words) in (2, 3) and words[0].isdigit() and len(words[0]) <= _MOST_DIGITS
+            if valid and int(words[0]) > 0:
                 self.pid = int(words[0])
+                if len(words) == 3 and words[2].isdigit():
+                    self.process_started = words[2].decode()
                 self._state = words[1].decode("ascii", "replace")
             self.started.set()
-        rest = bytes(before[end + 1 :])
         self._before[stream] = None
-        if rest:
-            self._command.on_output(stream, rest)
+        if before:
+            self._command.on_output(stream, bytes(before))
+
+    def _take_line(self, before: bytearray) -> bytes | None:
+        """What follows the marker on its line, taken away with all that comes before; None if it is not there yet."""
+        while (at := before.find(self._opening)) >= 0:
+            del before[:at]
+            start = len(self._opening)
+            end = before.find(b"\n", start, start + _LONGEST_LINE + 1)
+            if end >= 0:
+                line = bytes(before[start:end])
+                del before[: end + 1]
+                return line
+            if len(before) - start <= _LONGEST_LINE:
+                return None
+            del before[:1]
+        del before[: -len(self._opening) + 1]
+        return None
 
     def end(self) -> None:
         """Both streams have ended."""

@@ -170,6 +170,7 @@ class Command:
         on_output: called with each piece in order of arrival.
         room: waited for after each piece, so that the sender of much output is made to wait for its reader.
         environment: variables added to the login environment.
+        harmless: it changes nothing, so it may be run again: it is given up as soon as the link does not answer.
     """
 
     text: str
@@ -179,6 +180,7 @@ class Command:
     on_output: Callable[[Stream, bytes], None] = field(default=lambda stream, data: None)
     room: Callable[[], Awaitable[None]] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    harmless: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 
-from pybridge.errors import FileMissingError, FilePermissionError, NotDirectoryError
+from pybridge.errors import FileMissingError, FilePermissionError, NotDirectoryError, ProtocolError
 from pybridge.host.facts import Facts
 from pybridge.host.framing import decode_text, quote
+
+_STATES = ("ok", "missing", "file", "denied")
+_LONGEST_PATH = 65536
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,23 @@ printf '%s\\000%s\\000%s\\000' "$pb_s" "$pb_r" "$pb_t"
 
 
 def parse_place(output: bytes, facts: Facts, workdir: str | None) -> Place:
-    """A Place from the script's output."""
+    """A Place from the script's output.
+
+    Raises:
+        ProtocolError: what it names is not what `pwd -P` prints.
+    """
     asked = expand(workdir or "~", facts.home)
     fields = output.split(b"\0")
     if len(fields) < 4:
         return Place(asked, asked, asked, "missing")
     state, real, worktree = (decode_text(field) for field in fields[:3])
+    if state not in _STATES or (state == "ok" and not _is_real(real)):
+        raise ProtocolError("the remote answered something unreadable about the folder to work in")
+    if worktree and not (_is_real(worktree) and (real + "/").startswith(worktree.rstrip("/") + "/")):
+        worktree = ""
     return Place(asked, real, worktree or real, state, git=bool(worktree))
+
+
+def _is_real(path: str) -> bool:
+    """Whether it may be a path with symlinks resolved: it names local folders too."""
+    return path.startswith("/") and len(path) <= _LONGEST_PATH and not {".", ".."} & set(path.split("/"))

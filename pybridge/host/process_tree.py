@@ -18,6 +18,8 @@ from pybridge.host.sudo import Sudo
 GRACE = 3.0
 """Seconds between SIGTERM and SIGKILL, as OpenCode's own bash tool has it."""
 
+_LOST_TIMEOUT = 15.0
+
 
 async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.Event, sudo: Sudo | None = None) -> None:
     """SIGTERM to the whole tree of `pid`, then SIGKILL to what is left of it.
@@ -41,6 +43,39 @@ async def end_tree(shells: ControlShells, pid: int, leads: bool, gone: asyncio.E
         pass
     request = f"{before}PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=KILL PB_ONLY='{seen}'\n{_tree()}{after}"
     await _signal(shells, request)
+
+
+async def end_lost_tree(shells: ControlShells, pid: int, started: str, leads: bool, sudo: Sudo | None = None) -> None:
+    """End the tree of a process of an earlier connection, if it still is that process: SIGTERM, then SIGKILL.
+
+    Args:
+        shells: of the host the process ran on.
+        pid: the command's first process.
+        started: its start time as /proc has it.
+        leads: it leads its own session.
+        sudo: what the command was given for sudo.
+
+    Raises:
+        RemoteError: the remote could not be reached to do it.
+    """
+    before, after = (f"{sudo.settings}\n", f"\n{sudo.clearing(pid)}") if sudo else ("", "")
+    request = f"""{before}pb_lives() {{
+  [ -r /proc/{pid}/stat ] || return 1
+  read -r pb_l < /proc/{pid}/stat
+  set -- ${{pb_l##*) }}
+  [ "$1" != Z ] && [ "${{20}}" = {started} ]
+}}
+if pb_lives; then
+  PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=TERM PB_ONLY=
+  PB_ONLY=$( {_tree()} )
+  for pb_n in {" ".join(str(second) for second in range(int(GRACE)))}; do
+    pb_lives || break
+    sleep 1
+  done
+  PB_SIGNAL=KILL
+  {_tree()}{after}
+fi"""
+    await shells.request(request, timeout=_LOST_TIMEOUT, retry=True)
 
 
 def _tree() -> str:

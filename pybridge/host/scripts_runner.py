@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from pybridge.errors import RemoteTimeoutError
+from pybridge.errors import ConnectionLostError, RemoteTimeoutError
 from pybridge.host.commands import Commands, Shell
 from pybridge.host.model import Command
 from pybridge.transport.process import Stream
@@ -34,10 +34,10 @@ class Scripts:
     async def __call__(
         self, script: str, *, abort: asyncio.Event | None = None, max_bytes: int, timeout: float = 60.0
     ) -> ScriptOutput:
-        """Run `script` in `/` with the remote's sh.
+        """Run `script` in `/` with the remote's sh; once more, over a new connection, if the link is lost meanwhile.
 
         Args:
-            script: POSIX sh.
+            script: POSIX sh that changes nothing.
             abort: setting it ends the script.
             max_bytes: the most of standard output that is wanted; the script is ended when it prints more.
             timeout: seconds.
@@ -46,6 +46,12 @@ class Scripts:
             RemoteTimeoutError: it did not end in time.
             ConnectError, ConnectionLostError, ChannelError: it could not be run.
         """
+        try:
+            return await self._run(script, abort, max_bytes, timeout)
+        except ConnectionLostError:
+            return await self._run(script, abort, max_bytes, timeout)
+
+    async def _run(self, script: str, abort: asyncio.Event | None, max_bytes: int, timeout: float) -> ScriptOutput:
         output = {Stream.STDOUT: bytearray(), Stream.STDERR: bytearray()}
         enough = asyncio.Event()
 
@@ -60,7 +66,7 @@ class Scripts:
         if abort is not None:
             forwarding = asyncio.create_task(_set_after(abort, enough))
         try:
-            command = Command(script, "/", timeout=timeout, abort=enough, on_output=take)
+            command = Command(script, "/", timeout=timeout, abort=enough, on_output=take, harmless=True)
             result = await self._commands.run_with(Shell("/bin/sh"), command)
         finally:
             if forwarding is not None:

@@ -76,7 +76,7 @@ class ControlShells:
             ConnectError, ConnectionLostError, ChannelError, ProtocolError, RemoteTimeoutError: none could be started.
         """
         async with self._places:
-            shell = self._idle.pop() if self._idle else await self._start_or_wait()
+            shell = await self._idle_one() or await self._start_or_wait()
             try:
                 yield shell
             finally:
@@ -91,23 +91,44 @@ class ControlShells:
         Args:
             request: the script.
             timeout: seconds.
-            retry: the request changes nothing, so it may be made again when an idle shell turns out to be dead.
+            retry: the request changes nothing, so it is made again, once, when the link is lost or does not answer.
         """
-        while True:
-            reused = bool(self._idle)
+        try:
+            return await self._request(request, timeout, harmless=retry)
+        except ConnectionLostError:
+            if not retry or self._closed:
+                raise
+            self._drop_idle()  # all of them went with the link
+            return await self._request(request, timeout, harmless=True)
+
+    async def _request(self, request: str, timeout: float, *, harmless: bool) -> Reply:
+        async with self.lend() as shell:
+            return await shell.request(request, timeout=timeout, harmless=harmless)
+
+    async def _idle_one(self) -> ControlShell | None:
+        """An idle shell that can be reached, if there is one; the others are let go of."""
+        while self._idle:
+            shell = self._idle.pop()
+            answers = False
             try:
-                async with self.lend() as shell:
-                    return await shell.request(request, timeout=timeout)
-            except ConnectionLostError:
-                # A link that died while nobody looked is found out by the first request: all idle shells went with it.
-                if not (retry and reused):
-                    raise
-                self._drop_idle()
-                retry = False
+                answers = await shell.answers()
+            finally:
+                if not answers:
+                    shell.close()
+            if answers:
+                return shell
+        return None
 
     async def _start(self, *, wanted: bool = True) -> ControlShell:
-        shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, wanted=wanted)
-        return shell
+        for last_try in (not wanted, True):
+            try:
+                shell, _ = await ControlShell.start(self._carrier, _prelude(), ":", PROBE_TIMEOUT, wanted=wanted)
+            except ConnectionLostError:
+                if last_try or self._closed:
+                    raise  # else a link died over it, and starting a shell changes nothing
+            else:
+                return shell
+        raise AssertionError("the last try returns or raises")
 
     async def _start_or_wait(self) -> ControlShell:
         """A new shell, or one that comes back before there is room for a new one."""

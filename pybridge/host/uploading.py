@@ -18,6 +18,7 @@ SFTP_BYTES = 4 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 _PIECE = 256 * 1024
+_MOST_SAID = 64 * 1024
 _SLOWEST_BYTES_PER_SECOND = 64 * 1024
 
 
@@ -68,7 +69,7 @@ class Uploader:
         if creating:
             folder = quote(step.temporary.rpartition("/")[0] or "/")
             there = f"[ -d {quote(step.root)} ] && " if step.root else ""
-            lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder} 2>/dev/null)")
+            lines.append(f"(umask {step.umask:o}; {there}mkdir -p {folder})")
         for index, path in enumerate(candidates):
             # It may be there already, of a failed try over SFTP: no other process knows its name.
             umask = step.creation_umask or "077"
@@ -86,7 +87,7 @@ class Uploader:
         try:
             async with asyncio.timeout(timeout):
                 process = await self._carrier.start(START_COMMAND, stdin=encode_text("\n".join(lines)))
-                chosen = await _answer(process, marker, step)
+                chosen = candidates[await _answer(process, marker, step, len(candidates))]
                 view = memoryview(content)
                 for at in range(0, len(content), _PIECE):
                     await process.write(bytes(view[at : at + _PIECE]))
@@ -94,6 +95,7 @@ class Uploader:
                 said = bytearray()
                 while (output := await process.read()) is not None:
                     said += output[1]
+                    del said[:-_MOST_SAID]
                 status = await process.wait_exit()
         except TimeoutError:
             raise RemoteTimeoutError(
@@ -104,14 +106,14 @@ class Uploader:
                 process.close()
         if status.code != 0:
             raise failure(step, "upload", decode_text(bytes(said)))
-        return candidates[chosen]
+        return chosen
 
 
 def _deadline(content: bytes) -> float:
     return 2 * DEFAULT_TIMEOUT + len(content) / _SLOWEST_BYTES_PER_SECOND
 
 
-async def _answer(process: ByteProcess, marker: str, step: Step) -> int:
+async def _answer(process: ByteProcess, marker: str, step: Step, choices: int) -> int:
     output, errors = bytearray(), bytearray()
     opening = b"\n" + marker.encode() + b" "
     while (piece := await process.read()) is not None:
@@ -121,7 +123,13 @@ async def _answer(process: ByteProcess, marker: str, step: Step) -> int:
         end = output.find(b"\n", at + 1) if at >= 0 else -1
         if end >= 0:
             chosen = bytes(output[at + len(opening) : end])
-            if chosen.isdigit():
+            if chosen in [b"%d" % index for index in range(choices)]:
                 return int(chosen)
+            # Refused: the process ends now, and what it said may still be on its way.
+            del output[end + 1 :]
+        elif at < 0:
+            del output[: -len(opening)]  # what a login prints before
+        elif len(output) - at > _MOST_SAID:
             break
+        del errors[:-_MOST_SAID]
     raise failure(step, "create", decode_text(bytes(errors)))

@@ -84,7 +84,8 @@ class ContentStore:
             content = local.read_bytes()
         except OSError:
             content = None
-        if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:
+        sha256 = "" if content is None else hashlib.sha256(content).hexdigest()
+        if content is None or sha256 != entry.sha256 or not _belongs(entry.version, content, sha256):
             _LOGGER.info("The local copy of %s is damaged and dropped", path)
             self.forget(path)
             return None
@@ -166,7 +167,7 @@ class ContentStore:
             entry = _Entry(raw["path"], FileVersion(str(raw["digest"]), int(raw["size"])), str(raw["sha256"]))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
             _LOGGER.info("The entry of %s is unreadable and dropped: %s", path, error)
             self.forget(path)
             return None

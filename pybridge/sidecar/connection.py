@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from pybridge.errors import AuthenticationError, ConfigurationError, HostKeyError
 from pybridge.sidecar.target import Target
+from pybridge.transport.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ Report = Callable[[str, Target | None, BaseException | None], None]
 
 
 class Connection:
-    """One Target, made when `start` is called and shared by all calls.
+    """One Target, made when `start` is called and shared by all calls. After failures there are pauses in between.
 
     Args:
         connect: makes the Target.
@@ -30,6 +31,7 @@ class Connection:
         self._connect = connect
         self._report = report
         self._attempt: asyncio.Task[Target] | None = None
+        self._backoff = Backoff()
         self._closed = False
 
     def start(self) -> None:
@@ -87,10 +89,12 @@ class Connection:
 
     async def _run(self) -> Target:
         self._report("connecting", None, None)
+        await self._backoff.wait()
         started = time.monotonic()
         try:
             target = await self._connect()
         except Exception as error:
+            self._backoff.failed()
             log.warning("connecting failed after %.2f s: %s", time.monotonic() - started, error)
             self._report("failed", None, error)
             raise

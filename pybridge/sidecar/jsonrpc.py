@@ -10,6 +10,9 @@ from pybridge.errors import PermissionRejectedError, RemoteError
 
 Id = int | str
 
+MOST_IN_BATCH = 1000
+"""Messages of one batch (our own shim sends none). Each may cost an answer, far larger than what asks for it."""
+
 REJECTED = -32010
 """OpenCode, or the user, rejected a permission; the message is OpenCode's own."""
 
@@ -136,6 +139,8 @@ def parse(line: bytes) -> Message | list[Message]:
     if isinstance(value, list):
         if not value:
             return Malformed(None, InvalidRequest("An empty batch asks for nothing"))
+        if len(value) > MOST_IN_BATCH:
+            return Malformed(None, InvalidRequest(f"A batch of {len(value)} messages is too long: none was read"))
         return [_message(item) for item in value]
     return _message(value)
 

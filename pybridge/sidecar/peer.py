@@ -157,7 +157,9 @@ class Peer:
         return None
 
     def _cancel(self, identity: object) -> None:
-        incoming = self._running.get(identity) if isinstance(identity, int | str) else None
+        if not isinstance(identity, int | str) or isinstance(identity, bool):  # true would be found as 1
+            return
+        incoming = self._running.get(identity)
         if incoming is not None:  # else it was answered meanwhile
             incoming.cancelled.set()
 

@@ -33,9 +33,19 @@ def main(connect: Connect = connect_remote) -> int:
         the exit code.
     """
     source, sink = claim()
+    _leave_no_core()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     asyncio.run(_run(source, sink, connect))
     return 0
+
+
+def _leave_no_core() -> None:
+    """A crash must not write the passwords in our memory to a file (law 6)."""
+    if sys.platform != "win32":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
 
 
 async def _run(source: int, sink: int, connect: Connect) -> None:

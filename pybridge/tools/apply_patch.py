@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pybridge.editing.patches import parse_patch
-from pybridge.errors import FileChangedError, PatchError
+from pybridge.errors import FileChangedError, FileError, PatchError
 from pybridge.host.model import Fetched, VersionConflict
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import ApplyPatchArguments
@@ -90,14 +90,15 @@ async def _plan_again(
         FileChangedError: it does not fit.
         PermissionRejectedError: the change is another one now, and was refused.
     """
+    elsewhere = any(files[file.path].real != file.real for file in conflict.current)
     files.update({file.path: file for file in conflict.current})
     try:
         plan = await _plan(session, context, sections, files)
-    except PatchError as error:
+    except (FileError, PatchError) as error:
         raise _changed(
             conflict, f"was changed by someone else, and the patch does not fit any more: {error}"
         ) from error
-    if plan.diff != approved.diff:
+    if elsewhere or plan.diff != approved.diff:
         await _ask(session, context, plan)
     return plan
 

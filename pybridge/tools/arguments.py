@@ -21,7 +21,11 @@ ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
 def _shown(value: object) -> str:
     """A value as the built-in shows it in a refusal: compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace").decode()  # lone surrogates, as JavaScript writes them
+    except (RecursionError, ValueError):  # nested deeper, or a number longer, than can be written
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def _string(value: object) -> object:

@@ -12,6 +12,7 @@ from pybridge.errors import (
     EditError,
     EmptyTextError,
     FileChangedError,
+    FileError,
     FileMissingError,
     IsDirectoryError,
     NothingToChangeError,
@@ -43,7 +44,7 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
     """Replace oldString by newString; with an empty oldString, create the file.
 
     Where the file changes meanwhile, the edit is computed once more on what it holds then, and asked for again if that
-    is another change than the one approved.
+    is another change than the one approved, or one of another file.
 
     Raises:
         EditError: oldString is not there, or not clear.
@@ -69,7 +70,7 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
             applied = await _apply(session, path, plan)
         except VersionConflict as conflict:
             fresh = replace(conflict.current[0], path=shown_as)
-            plan = await _plan_again(args, session, context, fresh, plan)
+            plan = await _plan_again(args, session, context, fresh, plan, approved_for=file.real)
             applied = await _apply_last(session, path, plan)
             file = fresh
         await keep(session, context.session_id, file.real, applied, plan.content)
@@ -111,9 +112,12 @@ def _compute(args: EditArguments, path: str, old: Document, version: FileVersion
 
 
 async def _plan_again(
-    args: EditArguments, session: Session, context: ToolContext, fresh: Fetched, approved: _Plan
+    args: EditArguments, session: Session, context: ToolContext, fresh: Fetched, approved: _Plan, *, approved_for: str
 ) -> _Plan:
     """The edit on the fresh content, approved.
+
+    Args:
+        approved_for: where the path led when `approved` was asked for; that it leads elsewhere makes it another change.
 
     Raises:
         FileChangedError: it does not fit.
@@ -121,14 +125,14 @@ async def _plan_again(
     """
     try:
         plan = await _plan(args, session, fresh)
-    except (EditError, FileMissingError, IsDirectoryError) as error:
+    except (EditError, FileError) as error:
         raise FileChangedError(
             f"{fresh.path} was changed by someone else while this edit was under way, and the edit does not fit what "
             f"it holds now: {error}",
             path=fresh.path,
             next_step=RE_READ,
         ) from error
-    if plan.diff.patch != approved.diff.patch:
+    if plan.diff.patch != approved.diff.patch or fresh.real != approved_for:
         await ask_external(session, context, fresh.real, directory=False)
         await ask_edit(session, context, fresh.path, fresh.real, plan.diff.patch)
     return plan

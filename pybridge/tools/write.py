@@ -47,8 +47,12 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         try:
             (applied,) = await session.host.files.apply([Change(path, version, content)])
         except VersionConflict as conflict:
+            now = conflict.current[0]
             raise FileChangedError(
-                f"{path} was changed by someone else while this call was under way.", path=path, next_step=RE_READ
+                f"{path} was changed by someone else while this call was under way"
+                + (f": {now.error}" if now.error is not None else "."),
+                path=path,
+                next_step=RE_READ,
             ) from conflict
         await keep(session, context.session_id, file.real, applied, content)
     return ToolResult(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from pybridge.errors import ConnectError, ConnectionLostError, RemoteError
 from pybridge.transport.asyncssh_quietly import asyncssh
+from pybridge.transport.pulse import Pulse
 
 _USUAL_CHANNELS = 10
 _GROW_PAUSE_SECONDS = 30.0
@@ -30,6 +31,7 @@ class Link:
     not; `limit` is what the server allowed when it last refused one."""
 
     connection: asyncssh.SSHClientConnection
+    pulse: Pulse
     channels: int = 0
     limit: int | None = None
     limit_expires: float = 0.0
@@ -42,6 +44,11 @@ class Link:
     def alive(self) -> bool:
         """Whether the connection is up."""
         return not self.connection.is_closed() and getattr(self.connection, "_transport", self) is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the other side does not answer, though the connection is up."""
+        return self.pulse.silent
 
     def has_room(self, now: float, *, beyond_usual: bool = False) -> bool:
         """Whether a further channel is likely to be granted; `now` is the loop's time."""
@@ -98,7 +105,9 @@ class ConnectionGroup:
     Args:
         size: the most connections to hold.
         connect: opens one; it paces and retries by itself.
-        on_lost: called when the last connection has gone.
+        on_lost: called when the last connection has gone or fallen silent.
+        on_back: called when a silent one is heard again.
+        keepalive_seconds: between the keep-alives of a connection; 0 for none.
     """
 
     def __init__(
@@ -106,10 +115,14 @@ class ConnectionGroup:
         size: int,
         connect: Callable[[], Awaitable[asyncssh.SSHClientConnection]],
         on_lost: Callable[[], None],
+        on_back: Callable[[], None] = lambda: None,
+        keepalive_seconds: float = 0,
     ) -> None:
         self._size = max(1, size)
         self._connect = connect
         self._on_lost = on_lost
+        self._on_back = on_back
+        self._keepalive_seconds = keepalive_seconds
         self._links: list[Link] = []
         self._connecting: asyncio.Task[None] | None = None
         self._may_grow_at = 0.0
@@ -121,9 +134,14 @@ class ConnectionGroup:
 
     @property
     def links(self) -> list[Link]:
-        """The connections that are up."""
+        """The connections that are up and answer."""
         self._drop_dead()
-        return list(self._links)
+        return self._answering()
+
+    @property
+    def silent(self) -> bool:
+        """Whether a connection is up and does not answer."""
+        return any(link.silent and link.alive for link in self._links)
 
     @property
     def resting(self) -> bool:
@@ -149,9 +167,9 @@ class ConnectionGroup:
             if self._closed:
                 raise ConnectionLostError("The connection was closed.")
             self._drop_dead()
-            if self._failure is not None and not self._links and self._generation > generation:
+            if self._failure is not None and not self._answering() and self._generation > generation:
                 raise self._failure
-            if not (reconnect or self._links or self._connecting):
+            if not (reconnect or self._answering() or self._connecting):
                 raise ConnectionLostError("There is no connection.", next_step="The next call connects again.")
             link = self._find_room() or self._grow_or_find_beyond()
             if link is not None:
@@ -179,8 +197,9 @@ class ConnectionGroup:
         return True
 
     def gone(self, link: Link) -> None:
-        """A start found this connection to be dead."""
-        link.connection.abort()
+        """A start found this connection to be dead, or silent: then what runs on it may yet be heard of."""
+        if not link.silent:
+            link.connection.abort()
         self.announce()
 
     async def close(self) -> None:
@@ -191,6 +210,7 @@ class ConnectionGroup:
             await asyncio.gather(self._connecting, return_exceptions=True)
         links, self._links = self._links, []
         for link in links:
+            link.pulse.close()
             link.connection.close()
         for link in links:
             with contextlib.suppress(TimeoutError, asyncssh.Error, OSError):
@@ -199,17 +219,18 @@ class ConnectionGroup:
 
     def _find_room(self) -> Link | None:
         """The connection with the fewest channels, if it has room."""
-        roomy = [link for link in self._links if link.has_room(self._now())]
+        roomy = [link for link in self._answering() if link.has_room(self._now())]
         return min(roomy, key=lambda link: link.channels) if roomy else None
 
     def _grow_or_find_beyond(self) -> Link | None:
         """Begin another connection if allowed; else try beyond the usual limit of a server that has not refused yet."""
         if self._connecting is not None:
             return None
-        if not self._links or (len(self._links) < self._size and self._now() >= self._may_grow_at):
+        answering = self._answering()
+        if not answering or (len(answering) < self._size and self._now() >= self._may_grow_at):
             self._connecting = asyncio.create_task(self._add_link())
             return None
-        untried = [link for link in self._links if link.has_room(self._now(), beyond_usual=True)]
+        untried = [link for link in answering if link.has_room(self._now(), beyond_usual=True)]
         if untried:
             return min(untried, key=lambda link: link.channels)
         self._close_idle_sftp()
@@ -247,7 +268,7 @@ class ConnectionGroup:
             self._may_grow_at = self._now() + _GROW_PAUSE_SECONDS
         else:
             self._failure = None
-            link = Link(connection)
+            link = Link(connection, Pulse(connection, self._keepalive_seconds, self._pulse_changed))
             self._links.append(link)
             watcher = asyncio.create_task(self._watch(link))
             self._watchers.add(watcher)
@@ -259,15 +280,28 @@ class ConnectionGroup:
 
     async def _watch(self, link: Link) -> None:
         await link.connection.wait_closed()
+        link.pulse.close()
         self.announce()
         if link in self._links:
             self._drop_dead()
 
     def _drop_dead(self) -> None:
-        before = len(self._links)
+        before = len(self._answering())
         self._links = [link for link in self._links if link.alive]
-        if before and not self._links and not self._closed:
+        if before and not self._answering() and not self._closed:
             self._on_lost()
+
+    def _pulse_changed(self) -> None:
+        self.announce()
+        if self._closed:
+            return
+        if self._answering():
+            self._on_back()
+        elif any(link.alive for link in self._links):
+            self._on_lost()
+
+    def _answering(self) -> list[Link]:
+        return [link for link in self._links if not link.silent]
 
     def announce(self) -> None:
         """Wake those who wait for a channel."""

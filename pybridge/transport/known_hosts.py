@@ -86,7 +86,8 @@ def _names_host(patterns: str, name: str) -> bool:
         salt, digest = (base64.b64decode(part, validate=True) for part in patterns[3:].split("|"))
     except (ValueError, binascii.Error):
         return False
-    return hmac.compare_digest(hmac.new(salt, name.encode(), hashlib.sha1).digest(), digest)
+    wanted = hmac.new(salt, name.encode(errors="backslashreplace"), hashlib.sha1).digest()
+    return hmac.compare_digest(wanted, digest)
 
 
 def add_known_host(path: Path, name: str, key: asyncssh.SSHKey, *, hashed: bool) -> None:

@@ -5,9 +5,15 @@ Everything above speaks to these two protocols only, so an SSH channel, `docker 
 
 from __future__ import annotations
 
+import asyncio
 import enum
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from pybridge.errors import ConnectionLostError
+
+T = TypeVar("T")
 
 
 class Stream(enum.Enum):
@@ -62,6 +68,46 @@ class ByteProcess(Protocol):
     def close(self) -> None:
         """Let go of the process and its streams now. Kills a local process; a remote one sees its streams close."""
         ...
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A process behind a link that may stop answering although nothing has ended."""
+
+    async def link_answers(self) -> bool:
+        """Whether the link may be used. Waits only where it is in doubt."""
+        ...
+
+    async def link_falls_silent(self) -> None:
+        """Wait until the link does not answer; for ever if it does."""
+        ...
+
+
+async def may_be_used(process: ByteProcess) -> bool:
+    """Whether a process that waits for work can still be reached. Waits only where that is in doubt."""
+    return not isinstance(process, Linked) or await process.link_answers()
+
+
+async def unless_silent(process: ByteProcess, work: Coroutine[Any, Any, T]) -> T:
+    """The result of `work` with a process, given up when its link falls silent: for what may be done again.
+
+    Raises:
+        ConnectionLostError: it fell silent.
+    """
+    if not isinstance(process, Linked):
+        return await work
+    working = asyncio.ensure_future(work)
+    silence = asyncio.ensure_future(process.link_falls_silent())
+    try:
+        await asyncio.wait([working, silence], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ConnectionLostError("The connection does not answer any more.", next_step="Try again.")
+        return working.result()
+    finally:
+        silence.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait([working])
 
 
 class Carrier(Protocol):

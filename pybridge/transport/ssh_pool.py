@@ -8,8 +8,19 @@ import enum
 from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
-from pybridge.errors import ChannelError, ConnectionDroppedError, ConnectionLostError, RemoteError
+from pybridge.errors import (
+    AlgorithmError,
+    AuthenticationError,
+    ChannelError,
+    ConnectError,
+    ConnectionDroppedError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    HostKeyError,
+    RemoteError,
+)
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
+from pybridge.transport.backoff import Backoff
 from pybridge.transport.connect import Connector
 from pybridge.transport.connection_group import ConnectionGroup, Reservation, SftpSession
 from pybridge.transport.credentials import Credentials
@@ -25,6 +36,11 @@ from pybridge.transport.ssh_target import SshTarget
 _DROPPED_TRIES = 3
 _DROPPED_PAUSE_SECONDS = 0.5
 _SFTP_OPEN_SECONDS = 30.0
+_RECONNECT_SECONDS = 4.0
+"""How long one call tries to connect again where nothing answers: a server that restarts is back by then."""
+
+_NOT_BY_WAITING = (AuthenticationError, HostKeyError, AlgorithmError, ConnectTimeoutError)
+"""Failures that a further attempt of the same call cannot mend; a timeout was long enough for it."""
 _MAX_REFUSALS = 6
 _MAX_SETBACKS = 3
 """New connections that were of no use, before one start gives up."""
@@ -73,12 +89,14 @@ class SshPool:
         self._connector = Connector(target, credentials or Credentials())
         self._stagger_seconds = stagger_ms / 1000
         self._one_at_a_time = asyncio.Lock()
+        self._backoff = Backoff()
         self._connected_before = False
         self._state = PoolState.CONNECTING
         self._no_sftp: ChannelError | None = None
+        sizes: dict[Role, int] = {"command": command_size, "file": file_size}
         self._groups: dict[Role, ConnectionGroup] = {
-            "command": ConnectionGroup(command_size, self._open_connection, self._lost),
-            "file": ConnectionGroup(file_size, self._open_connection, self._lost),
+            role: ConnectionGroup(size, self._open_connection, self._lost, self._back, target.keepalive_seconds)
+            for role, size in sizes.items()
         }
 
     @property
@@ -119,7 +137,13 @@ class SshPool:
             group, place = await self._acquire(role, reconnect=reconnect)
             try:
                 process = await start_ssh_process(
-                    place.link.connection, str(self.target), command, stdin, place.release, place.abandon
+                    place.link.connection,
+                    str(self.target),
+                    command,
+                    stdin,
+                    place.release,
+                    place.abandon,
+                    place.link.pulse,
                 )
                 place.granted()
                 return process
@@ -200,12 +224,15 @@ class SshPool:
             raise self._no_sftp
         for group in self._groups.values():
             for link in group.links:
-                if link.idle_sftp:
+                if link.idle_sftp and await link.pulse.answers() and link.idle_sftp:
                     return link.idle_sftp.pop()
         for _ in range(_MAX_SETBACKS):
             group, place = await self._acquire("file")
             link = place.link
             try:
+                if not await link.pulse.answers():
+                    place.release()
+                    continue
                 async with asyncio.timeout(_SFTP_OPEN_SECONDS):
                     return SftpSession(await link.connection.start_sftp_client(), place)
             except TimeoutError as error:
@@ -236,14 +263,33 @@ class SshPool:
             elif self._stagger_seconds:
                 await asyncio.sleep(self._stagger_seconds)
             try:
-                connection = await self._open_with_patience()
+                connection = await self._open_again() if first else await self._open_with_patience()
             except RemoteError as error:
-                if first:
+                if first and not any(group.links for group in self._groups.values()):
                     self._set_state(PoolState.FAILED, error)
                 raise
             self._connected_before = True
             self._set_state(PoolState.READY)
             return connection
+
+    async def _open_again(self) -> asyncssh.SSHClientConnection:
+        """Where there is no connection: with pauses after failures, and, if there was one, more than one attempt."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while True:
+            await self._backoff.wait()
+            try:
+                patiently = self._open_with_patience if not self._connected_before else self._connector.open
+                connection = await patiently()
+            except RemoteError as error:
+                self._backoff.failed()
+                if not self._connected_before or not _may_pass(error):
+                    raise
+                if loop.time() - begun + self._backoff.pause > _RECONNECT_SECONDS:
+                    raise _while_away(error) from error
+            else:
+                self._backoff.succeeded()
+                return connection
 
     async def _open_with_patience(self) -> asyncssh.SSHClientConnection:
         for attempt in range(1, _DROPPED_TRIES):
@@ -258,10 +304,28 @@ class SshPool:
     def _lost(self) -> None:
         if any(group.links for group in self._groups.values()):
             return
-        self._set_state(PoolState.LOST, ConnectionLostError(f"The connection to {self.target} was lost."))
+        silent = any(group.silent for group in self._groups.values())
+        how = "does not answer any more" if silent else "was lost"
+        self._set_state(PoolState.LOST, ConnectionLostError(f"The connection to {self.target} {how}."))
+
+    def _back(self) -> None:
+        if self._state is not PoolState.READY:
+            self._set_state(PoolState.READY)
 
     def _set_state(self, state: PoolState, error: RemoteError | None = None) -> None:
         if state is not self._state or error is not None:
             self._state = state
             if self.on_state is not None:
                 self.on_state(state, error)
+
+
+def _may_pass(error: RemoteError) -> bool:
+    if isinstance(error, ConnectionDroppedError) and error.authenticating:
+        return False
+    return isinstance(error, ConnectError) and not isinstance(error, _NOT_BY_WAITING)
+
+
+def _while_away(error: RemoteError) -> RemoteError:
+    """The same error, for a server that was there before: its address is hardly wrong."""
+    steps = f"It was there before, so it may be restarting, or the network is away. {error.next_step or ''}".rstrip()
+    return type(error)(error.message, next_step=f"{steps} The next call tries again.")

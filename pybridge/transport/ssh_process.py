@@ -11,11 +11,13 @@ from pybridge.errors import ChannelError, ConnectionLostError
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
 from pybridge.transport.output_queue import OutputQueue
 from pybridge.transport.process import ExitStatus, Stream
+from pybridge.transport.pulse import Pulse
 
 _WINDOW = 4 * 1024 * 1024
 """Receive window in bytes: what may be under way per round trip, and what a paused reader holds at most."""
 _MAX_PACKET = 32 * 1024
 _WRITE_PIECE = 256 * 1024
+_LONGEST_SIGNAL = 40
 _OPEN_SECONDS = 30.0
 """How long the server may take to answer a channel open or an exec request."""
 
@@ -40,12 +42,19 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         stdin: first input, sent right behind the exec request.
         on_closed: called once when the channel is entirely closed.
         on_abandoned: called when we have closed the channel; the server may take its time.
+        pulse: of the connection beneath it.
     """
 
     def __init__(
-        self, name: str, stdin: bytes, on_closed: Callable[[], None], on_abandoned: Callable[[], None]
+        self,
+        name: str,
+        stdin: bytes,
+        on_closed: Callable[[], None],
+        on_abandoned: Callable[[], None],
+        pulse: Pulse | None = None,
     ) -> None:
         self._name = name
+        self._pulse = pulse
         self._stdin = stdin
         self._on_closed: Callable[[], None] | None = on_closed
         self._on_abandoned = on_abandoned
@@ -97,6 +106,17 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
             self._on_abandoned()
             self._channel.abort()
 
+    # What a Linked process does.
+
+    async def link_answers(self) -> bool:
+        return not self._lost and (self._pulse is None or await self._pulse.answers())
+
+    async def link_falls_silent(self) -> None:
+        if self._pulse is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await self._pulse.fall_silent()
+
     # What asyncssh calls.
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
@@ -119,7 +139,8 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         self._set_exit(ExitStatus(code=status))
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self._set_exit(ExitStatus(signal=signal.removeprefix("SIG")))
+        name = "".join(c for c in signal.removeprefix("SIG") if c.isprintable())  # the server's own words, shown
+        self._set_exit(ExitStatus(signal=name[:_LONGEST_SIGNAL]))
 
     def connection_lost(self, exc: Exception | None) -> None:
         # asyncssh calls this for the end of a channel as well as for that of the connection beneath it.
@@ -183,6 +204,7 @@ async def start_ssh_process(
     stdin: bytes,
     on_closed: Callable[[], None],
     on_abandoned: Callable[[], None],
+    pulse: Pulse | None = None,
 ) -> SshProcess:
     """Open a channel and start a command in it: two round trips. The first input travels with the request wherever
     the server's window allows it, which OpenSSH's does not: there it follows the server's reply.
@@ -191,19 +213,27 @@ async def start_ssh_process(
         name: the target in words, for errors.
         on_closed: called once when the channel no longer counts against the server's limit, also after an error.
         on_abandoned: called when we close the channel before the server does.
+        pulse: of the connection.
 
     Raises:
         ChannelRefusedError: the server opens no more channels here.
         CommandRefusedError: it closed the channel before it took the command; another attempt may do.
         ChannelError: it opened one and refused to run the command in it, or did not answer in time.
-        ConnectionGoneError: the connection had ended already; nothing was started.
-        ConnectionLostError: the connection ended while starting; the command may have run.
+        ConnectionGoneError: the connection had ended already, or does not answer; nothing was started.
+        ConnectionLostError: the connection ended or fell silent while starting; the command may have run.
     """
-    process = SshProcess(name, stdin, on_closed, on_abandoned)
+    process = SshProcess(name, stdin, on_closed, on_abandoned, pulse)
+    if not await _answers(pulse, on_closed):
+        raise ConnectionGoneError(f"The connection to {name} does not answer. Nothing was sent.")
     opening = asyncio.ensure_future(_open(connection, process, command))
+    silence = asyncio.ensure_future(process.link_falls_silent())
     try:
         async with asyncio.timeout(_OPEN_SECONDS):
-            await asyncio.shield(opening)
+            await asyncio.wait([opening, silence], return_when=asyncio.FIRST_COMPLETED)
+        if not opening.done():
+            _let_go(opening, process, on_closed)
+            raise process._lost_error()
+        opening.result()
     except asyncio.CancelledError:
         _let_go(opening, process, on_closed)
         raise
@@ -217,7 +247,21 @@ async def start_ssh_process(
         if process._channel is None:
             on_closed()
         raise _describe_refusal(connection, process, name, error) from error
+    finally:
+        silence.cancel()
     return process
+
+
+async def _answers(pulse: Pulse | None, on_closed: Callable[[], None]) -> bool:
+    if pulse is None:
+        return True
+    answers = False
+    try:
+        answers = await pulse.answers()
+    finally:
+        if not answers:
+            on_closed()
+    return answers
 
 
 async def _open(connection: asyncssh.SSHClientConnection, process: SshProcess, command: str) -> None:

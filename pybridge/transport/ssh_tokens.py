@@ -52,7 +52,9 @@ class Tokens:
         jump: str | None = None,
     ) -> None:
         local = socket.gethostname()
-        joined = hashlib.sha1(f"{local}{host}{port}{user}{jump or ''}".encode(), usedforsecurity=False)
+        joined = hashlib.sha1(
+            f"{local}{host}{port}{user}{jump or ''}".encode(errors="backslashreplace"), usedforsecurity=False
+        )
         self._home = home
         self._values = {
             "%": "%",

@@ -197,7 +197,11 @@ class Values:
         text = words[-1].lower()
         if text == "none":
             return None
-        number = int(text, 0) if re.fullmatch(r"0x[0-9a-f]{1,2}|[0-9]{1,3}", text) else _SERVICE_CLASSES.get(text)
+        number = _SERVICE_CLASSES.get(text)
+        if written := re.fullmatch(r"0x([0-9a-f]{1,2})|0([0-7]{1,3})|(0|[1-9][0-9]{0,2})", text):
+            number = next(
+                int(digits, base) for digits, base in zip(written.groups(), (16, 8, 10), strict=True) if digits
+            )
         if number is None or not 0 <= number <= 255 or len(words) > 2:
             raise self._bad("IPQoS", " ".join(words), "one or two classes such as af21")
         return number

@@ -13,6 +13,8 @@ _QUOTES = "\"'"
 _BLANKS = " \t"
 _KEYWORD = re.compile(r'[ \t\r\n]*(?:"([^"]*)"|([^ \t\r\n"=]+))[ \t\r\n]*=?[ \t\r\n]*')
 _TIME = re.compile(r"(\d+)([smhdw]?)", re.IGNORECASE)
+_LONGEST_TIME = 100
+_MOST_SECONDS = 2**31 - 1
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -71,9 +73,26 @@ def quote_argument(word: str) -> str:
 
 
 def match_pattern(pattern: str, text: str) -> bool:
-    """Whether `text` matches a pattern: only `*` and `?` are special. Upper and lower case differ."""
-    expression = "".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern)
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    """Whether `text` matches a pattern: only `*` and `?` are special. Upper and lower case differ.
+
+    Not by a regular expression: one of many stars takes for ever to fail. Only the last star passed is ever tried
+    again, one character further on.
+    """
+    at = place = 0
+    star, resume = -1, 0
+    while place < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume = at, place
+            at += 1
+        elif at < len(pattern) and pattern[at] in (text[place], "?"):
+            at += 1
+            place += 1
+        elif star >= 0:
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return not pattern[at:].strip("*")
 
 
 def match_patterns(patterns: Iterable[str], text: str) -> bool:
@@ -110,8 +129,9 @@ def parse_port(text: str) -> int | None:
 
 
 def parse_seconds(text: str) -> int | None:
-    """A time in seconds, written as a number or as a sequence such as 1m30s; None if it is neither."""
-    parts = _TIME.findall(text) if text.isascii() else []
+    """A time in seconds, written as a number or as a sequence such as 1m30s; None if it is neither, or too long."""
+    parts = _TIME.findall(text) if text.isascii() and len(text) <= _LONGEST_TIME else []
     if not parts or "".join(map("".join, parts)) != text:
         return None
-    return sum(int(number) * _UNITS[unit.lower()] for number, unit in parts)
+    seconds = sum(int(number) * _UNITS[unit.lower()] for number, unit in parts)
+    return seconds if seconds <= _MOST_SECONDS else None

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine, expand_braces, glob_regex, parse_glob
+from pybridge.host.glob_pattern import GlobSyntaxError, expand_braces, glob_regex, parse_glob
+from pybridge.host.ignore_line import IgnoreLine
 from tests.kit.counterparts import need
 
 

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import asyncssh
@@ -27,6 +28,8 @@ class EmbeddedServer:
         further_prompts: asked in a challenge of their own, once the password was right; nothing answers them.
         silent: whether it never says what it thinks of a password.
         authorized: public keys (files) that are accepted.
+        sftp: whether there is SFTP, or what serves it.
+        process_factory: what carries out commands in place of the local `sh`.
         options: further options of asyncssh.listen, such as kex_algs.
     """
 
@@ -43,7 +46,8 @@ class EmbeddedServer:
         silent: bool = False,
         authorized: tuple[Path, ...] = (),
         host_key: asyncssh.SSHKey | None = None,
-        sftp: bool = True,
+        sftp: bool | Callable[[asyncssh.SSHServerChannel], asyncssh.SFTPServer] = True,
+        process_factory: Callable[[asyncssh.SSHServerProcess], Awaitable[None]] | None = None,
         options: dict | None = None,
     ) -> None:
         self.user = user
@@ -63,6 +67,7 @@ class EmbeddedServer:
         self.answers: list[list[str]] = []
         self.keys_offered = 0
         self._sftp = sftp
+        self._process_factory = process_factory or run_locally
         self._options = options or {}
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._open: set[asyncssh.SSHServerConnection] = set()
@@ -74,7 +79,7 @@ class EmbeddedServer:
             0,
             server_factory=lambda: _Server(self),
             server_host_keys=[self.host_key],
-            process_factory=_run,
+            process_factory=self._process_factory,
             encoding=None,
             sftp_factory=self._sftp or None,
             **self._options,
@@ -154,7 +159,8 @@ class _Server(asyncssh.SSHServer):
         return True  # A jump host.
 
 
-async def _run(process: asyncssh.SSHServerProcess) -> None:
+async def run_locally(process: asyncssh.SSHServerProcess) -> None:
+    """Carry out a command by the local `sh`."""
     command = process.command or "exec sh"
     child = await asyncio.create_subprocess_exec(
         "sh", "-c", command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,

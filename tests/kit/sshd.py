@@ -5,14 +5,16 @@ Each runs in a folder of its own, in the foreground of its own process, and is s
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.kit.counterparts import missing, need, need_root
@@ -45,6 +47,7 @@ class SshServer:
         self.home = home
         self.pid = process.pid
         self._process = process
+        self._begin: Callable[[], subprocess.Popen[bytes]] | None = None
         self._log = log
 
     @property
@@ -70,6 +73,21 @@ class SshServer:
         found = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
         pairs = [tuple(map(int, line.split())) for line in found.splitlines()]
         return [pid for pid, parent in pairs if parent == self.pid]
+
+    def kill(self) -> None:
+        """End the server and all it serves, as a machine that goes down does."""
+        for pid in self.connections():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start it again on its port."""
+        assert self._begin is not None
+        self._process = self._begin()
+        self.pid = self._process.pid
+        assert await_server(self.port, self._process), self.log()[-400:]
 
     def stop(self) -> None:
         """End the server (not the sessions it serves; see `connections`)."""
@@ -225,11 +243,16 @@ def _start(
         environment["HIDDEN"] = " ".join(map(str, hidden))
         environment["PASSWD"] = str(_write_passwd(folder, home, shell)) if home else ""
     log = folder / "log"
-    with log.open("wb") as sink:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
+
+    def begin() -> subprocess.Popen[bytes]:
+        with log.open("ab") as sink:
+            return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, env=environment)
+
+    process = begin()
     lines = [f"[127.0.0.1]:{port} {' '.join(public.read_text().split()[:2])}" for public in _host_keys(folder)]
     (folder / "known_hosts").write_text("\n".join(lines) + "\n")
     server = SshServer(folder, port, process, log, home or Path.home())
+    server._begin = begin
     if not await_server(port, process):
         server.stop()
         missing(f"{words[0]} does not start here: {server.log().strip()[-400:]}")

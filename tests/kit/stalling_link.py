@@ -49,7 +49,16 @@ class StallingLink:
         """Everything comes through again."""
         self._call(self._proxy.resume)
 
-    def _call(self, change: Callable[[], None]) -> None:
+    def forsake(self) -> None:
+        """Nothing of the connections there are comes through any more; new ones are served."""
+        self._call(self._proxy.forsake)
+
+    @property
+    def connections(self) -> int:
+        """How many there have been."""
+        return self._proxy.connections
+
+    def _call(self, change: Callable[[], object]) -> None:
         done = threading.Event()
         self._loop.call_soon_threadsafe(lambda: (change(), done.set()))
         assert done.wait(30)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pybridge.host.glob_pattern import CharClass, IgnoreLine, Literal, Token, Wildcard, expand_braces
+from pybridge.host.glob_pattern import CharClass, Literal, Token, Wildcard, expand_braces
+from pybridge.host.ignore_line import IgnoreLine
 from pybridge.host.search.ignore_rules import IgnoreFile, RuleSource, Visibility, ancestors
 from pybridge.host.search.remote import quote
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from pybridge.errors import SearchError
-from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine
+from pybridge.host.glob_pattern import GlobSyntaxError
+from pybridge.host.ignore_line import IgnoreLine
 from pybridge.host.model import GlobResult
 from pybridge.host.search.find_tests import file_tests
 from pybridge.host.search.ignore_files import IgnoreFiles, collect
@@ -51,15 +54,18 @@ async def glob_with_find(script: SearchScript, facts: Facts, pattern: str, limit
     way = newest_first(facts)
     known = IgnoreFiles(b"/") if pattern in EVERYTHING else await collect(script, facts)
     visibility = known.visibility(override=override)
-    tests = file_tests(visibility)
+    tests = await asyncio.to_thread(file_tests, visibility)
     actions = f"{tests.text} {way.find_action}"
     if way.find_rest is not None:
         actions += f" -o {tests.wanted} {way.find_rest}"
     count = limit + 1 if tests.exact else None
     body = f"{_FOLDER_ONLY}{way.pick(f'find . {actions} 2>/dev/null', count=count)}\n"
     output = await script.run(body, max_bytes=MAX_BYTES)
-    shown = [path for path in way.read(output) if visibility.shows(path[2:])]
-    return _result(script, shown, limit, output.truncated)
+
+    def shown() -> list[bytes]:
+        return [path for path in way.read(output) if script.go_on() and visibility.shows(path[2:])]
+
+    return _result(script, await asyncio.to_thread(shown), limit, output.truncated)
 
 
 def _result(script: SearchScript, paths: list[bytes], limit: int, more: bool) -> GlobResult:

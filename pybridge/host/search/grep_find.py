@@ -6,10 +6,12 @@ is killed by SIGPIPE before it searches anything.
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from pybridge.errors import SearchError
-from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine
+from pybridge.host.glob_pattern import GlobSyntaxError
+from pybridge.host.ignore_line import IgnoreLine
 from pybridge.host.model import GrepResult, Match
 from pybridge.host.search.find_tests import file_tests
 from pybridge.host.search.glob import EVERYTHING
@@ -23,6 +25,8 @@ MAX_BYTES = 16 * 1024 * 1024
 
 LINE_LIMIT = 20_000
 """Bytes kept of a matching line, path included: far more than is ever shown."""
+
+_MOST_DIGITS = 18
 
 MANY_LINES = 5_000
 """Matching lines taken where the remote shows more files than the exact rules would."""
@@ -92,7 +96,7 @@ async def grep_with_find(
             raise
     known = IgnoreFiles(b"/") if include in EVERYTHING else await collect(script, facts)
     visibility = known.visibility(override=override, hidden=True)
-    tests = file_tests(visibility)
+    tests = await asyncio.to_thread(file_tests, visibility)
     lines = limit + 1 if tests.exact else max(MANY_LINES, 20 * limit)
     fill = {
         "PCRE": quote(perl.text),
@@ -109,7 +113,8 @@ async def grep_with_find(
     if isinstance(extended, SearchError) and script.reports(output, "dialect"):
         raise extended
     records = _gnu_records(output.stdout) if body is _GNU else _plain_records(output.stdout, script.marker.encode())
-    return _result(script, records, visibility, limit, output.truncated or output.stdout.count(b"\n") >= lines)
+    cut = output.truncated or output.stdout.count(b"\n") >= lines
+    return await asyncio.to_thread(_result, script, records, visibility, limit, cut)
 
 
 def _extended(pattern: GrepPattern | SearchError) -> str:
@@ -153,9 +158,9 @@ def _result(script: SearchScript, records: list[Record], visibility: Visibility,
     matches: list[Match] = []
     for path, line in records:
         number, colon, text = line.partition(b":")
-        if not colon or not number.isdigit():
+        if not colon or not number.isdigit() or len(number) > _MOST_DIGITS:
             continue
-        if path.startswith(b"./") and not visibility.shows(path[2:]):
+        if path.startswith(b"./") and script.go_on() and not visibility.shows(path[2:]):
             continue
         shown = text.decode("utf-8", "replace")
         end = "\r\n" if shown.endswith("\r") else "\n"

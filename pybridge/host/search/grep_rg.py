@@ -18,6 +18,8 @@ from pybridge.host.search.remote import Facts, SearchScript, quote
 MAX_BYTES = 16 * 1024 * 1024
 """Bytes of matches taken from the remote."""
 
+_MOST_SHOWN = 200
+
 RECORD_LIMIT = 65_536
 """A longer record (one match in a minified file may be megabytes) is cut on the remote."""
 
@@ -57,8 +59,9 @@ async def grep_with_rg(script: SearchScript, facts: Facts, pattern: str, include
     lines.pop()
     try:
         matches = [match for match in map(_match, lines) if match is not None]
-    except (ValueError, LookupError) as error:
-        raise SearchError(f"ripgrep on the remote answered something unreadable: {error}") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        what = f"{type(error).__name__}: {error}"[:_MOST_SHOWN]
+        raise SearchError(f"ripgrep on the remote answered something unreadable: {what}") from error
     if not matches and "2" in script.reports(output, "code") and (complaint := script.complaints(output)):
         raise SearchError(complaint, next_step="Correct the pattern and search again.")
     found = tuple(Match(script.absolute(path), line, text, end) for path, line, (text, end) in matches[:limit])
@@ -76,9 +79,15 @@ def _match(record: bytes) -> tuple[bytes, int, _Text] | None:
         if event["type"] != "match" or event["data"]["line_number"] is None:
             return None
         data = event["data"]
-        return _bytes(data["path"]), data["line_number"], _text(_bytes(data["lines"]))
+        return _bytes(data["path"]), _line_number(data["line_number"]), _text(_bytes(data["lines"]))
     number, _, start = record.partition(b" ")
-    return _cut_match(int(number), start)
+    return _cut_match(_line_number(int(number)), start)
+
+
+def _line_number(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError("a line number that is none")
+    return int(value)
 
 
 def _cut_match(number: int, start: bytes) -> tuple[bytes, int, _Text] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pybridge.host.search.ignore_rules import IgnoreFile, RuleSource, Visibility, join
@@ -9,6 +11,9 @@ from pybridge.host.search.remote import Facts, SearchScript
 
 MAX_BYTES = 4 * 1024 * 1024
 """Ignore files beyond this many bytes in all are not read: the search then shows more than ripgrep would."""
+
+MOST_RULES = 20_000
+"""Rules after which no further ignore file is read."""
 
 _NAMES = {b".rgignore": RuleSource.RGIGNORE, b".ignore": RuleSource.IGNORE, b".gitignore": RuleSource.GITIGNORE}
 
@@ -62,12 +67,20 @@ async def collect(script: SearchScript, facts: Facts) -> IgnoreFiles:
     parts = output.stdout.split(b"\0" + script.marker.encode())[1:]
     if output.truncated and parts:
         parts.pop()
+    return await asyncio.to_thread(_read, script, parts)
+
+
+def _read(script: SearchScript, parts: Sequence[bytes]) -> IgnoreFiles:
     root = b"/"
     repositories: set[bytes] = set()
     files: list[IgnoreFile] = []
     everywhere: list[IgnoreFile] = []
+    rules = 0
     for part in parts:
-        kind, path, content = part.split(b"\0", 2)
+        fields = part.split(b"\0", 2)
+        if len(fields) < 3 or not script.go_on():
+            continue
+        kind, path, content = fields
         if kind == b"root":
             root = path[:-2]  # a newline and a dot, which kept the shell from trimming the name
             continue
@@ -76,11 +89,14 @@ async def collect(script: SearchScript, facts: Facts) -> IgnoreFiles:
         folder = folder or b"/"
         if kind == b"git":
             repositories.add(folder)
+        elif rules > MOST_RULES:
+            continue
         elif kind == b"exclude":
             files.append(IgnoreFile.parse(RuleSource.EXCLUDE, folder, content))
         elif kind == b"everywhere":
             everywhere.append(IgnoreFile.parse(RuleSource.GLOBAL, root, content))
-        else:
+        elif name in _NAMES:
             files.append(IgnoreFile.parse(_NAMES[name], folder, content))
+            rules += len(files[-1].rules)
     relevant = tuple(file for file in files if file.rules)
     return IgnoreFiles(root, relevant, frozenset(repositories), tuple(everywhere))

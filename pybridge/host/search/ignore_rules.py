@@ -9,7 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from pybridge.host.glob_pattern import GlobSyntaxError, IgnoreLine
+from pybridge.host.glob_pattern import GlobSyntaxError
+from pybridge.host.ignore_line import IgnoreLine
+
+MOST_RULES = 10_000
+"""Rules of one ignore file; what follows counts for nothing. A file of megabytes would take minutes to read."""
+
+LONGEST_PATH = 8192
+"""Bytes; no system takes a longer path, so no tool could do anything with it."""
 
 GIT_CONTENTS = IgnoreLine.parse("**/.git/**")
 """Searches never look into `.git` folders."""
@@ -48,12 +55,16 @@ class IgnoreFile:
         rules: list[IgnoreLine] = []
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
         for line in text.split("\n"):
+            if "\0" in line:
+                continue  # no path holds one, and no argument of find
             try:
                 rule = IgnoreLine.parse(line.removesuffix("\r"))
             except GlobSyntaxError:
                 continue
             if rule is not None:
                 rules.append(rule)
+            if len(rules) == MOST_RULES:
+                break
         return cls(source, folder, tuple(rules))
 
 
@@ -85,17 +96,20 @@ class Visibility:
 
     def shows(self, path: bytes) -> bool:
         """Whether the search sees the file `path` (relative to the root, without `./`)."""
+        if len(path) > LONGEST_PATH:
+            return False
         folder = path.rpartition(b"/")[0]
         return self._enters(folder) and self._admits(path, folder, is_dir=False)
 
     def _enters(self, folder: bytes) -> bool:
-        if not folder:
-            return True
-        known = self._folders.get(folder)
-        if known is None:
-            parent = folder.rpartition(b"/")[0]
-            known = self._enters(parent) and self._admits(folder, parent, is_dir=True)
-            self._folders[folder] = known
+        unknown: list[bytes] = []  # from the folder upwards; a tree may be deeper than calls can be
+        while folder and folder not in self._folders:
+            unknown.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        known = self._folders[folder] if folder else True
+        for below in reversed(unknown):
+            known = known and self._admits(below, below.rpartition(b"/")[0], is_dir=True)
+            self._folders[below] = known
         return known
 
     def _admits(self, path: bytes, parent: bytes, *, is_dir: bool) -> bool:

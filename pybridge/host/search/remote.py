@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import secrets
 import shlex
+import time
 from typing import Protocol
 
 from pybridge.errors import (
@@ -81,6 +82,7 @@ class SearchScript:
         self._abort = abort
         self._deadline = asyncio.get_running_loop().time() + timeout
         self._timeout = timeout
+        self._thinking_ends = time.monotonic() + timeout
 
     def enter(self) -> str:
         """The beginning of a script: `$R` is the root, `$M` the marker, `$F` a file root's path or `.`."""
@@ -100,6 +102,18 @@ else refuse missing; fi
         """The remote absolute path of what the remote calls `./relative`, or of the root itself if that is a file."""
         path = decode_path(relative)
         return path if path.startswith("/") else f"{self.root.rstrip('/')}/{path.removeprefix('./')}"
+
+    def go_on(self) -> bool:
+        """True while there is time; asked from a thread that works through an answer.
+
+        Raises:
+            RemoteTimeoutError, CancelledByUserError: there is none any more.
+        """
+        if self._abort is not None and self._abort.is_set():
+            raise CancelledByUserError("The search was aborted.")
+        if time.monotonic() > self._thinking_ends:
+            raise self._too_late()
+        return True
 
     async def run(self, body: str, *, max_bytes: int) -> ScriptOutput:
         """Run `enter()` and `body`.
@@ -153,10 +167,7 @@ else refuse missing; fi
             await asyncio.wait({running}, timeout=KILL_PATIENCE)
             if aborted is not None and aborted.done():
                 raise CancelledByUserError("The search was aborted.")
-            raise RemoteTimeoutError(
-                f"The search in {self.root} did not end within {self._timeout:g} seconds and was killed.",
-                next_step="Search a smaller folder or use a more specific pattern.",
-            )
+            raise self._too_late()
         finally:
             stop.set()
             for task in waits:
@@ -164,6 +175,12 @@ else refuse missing; fi
                     task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(*waits, return_exceptions=True)
+
+    def _too_late(self) -> RemoteTimeoutError:
+        return RemoteTimeoutError(
+            f"The search in {self.root} did not end within {self._timeout:g} seconds and was killed.",
+            next_step="Search a smaller folder or use a more specific pattern.",
+        )
 
 
 def decode_path(path: bytes) -> str:

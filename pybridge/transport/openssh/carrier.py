@@ -18,6 +18,7 @@ from pybridge.errors import (
     ProtocolError,
     RemoteError,
 )
+from pybridge.transport.backoff import Backoff
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.openssh.borrowed_connection import BorrowedConnection
 from pybridge.transport.openssh.configuration import Openssh
@@ -79,6 +80,7 @@ class OpensshCarrier:
         self._master: Master | None = None
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
+        self._backoff = Backoff()
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._limit: int | None = None
         self._limit_ends = 0.0
@@ -239,13 +241,16 @@ class OpensshCarrier:
             if self._closed:
                 raise ConnectionLostError("The connection is being closed.")
             self._set_state(PoolState.RECONNECTING if self._connected_before else PoolState.CONNECTING)
+            await self._backoff.wait()
             try:
                 connection = await self._open()
             except RemoteError as error:
+                self._backoff.failed()
                 if isinstance(error, AuthenticationError):
                     self._denied = error
                 self._set_state(PoolState.FAILED, error)
                 raise
+            self._backoff.succeeded()
             connection.tell(self._changed)
             self._connection = connection
             self._limit, self._most_granted = None, 0

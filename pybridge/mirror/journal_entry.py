@@ -14,6 +14,7 @@ from typing import Any
 from pybridge.host.model import ABSENT, FileVersion
 
 FORMAT = 1
+ENTRY = "entry.json"
 ID_LENGTH = 8
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-import pytest
-
-from pybridge.mirror.journal_entry import Entry, Side, State
+from pybridge.mirror.journal_entry import Entry, State
 from pybridge.tools.session import Session
 from pybridge.tools.undoing import Outcome, Result, redo, undo
 from tests.tools.conftest import Remote
-from tests.tools.kit import Call
 
 
 def journaled(session: Session) -> list[Entry]:
@@ -28,7 +24,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes | str, int]]:
     found: dict[str, tuple[bytes | str, int]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            found[path.name] = (os.readlink(path), 0)
+            found[path.name] = (str(path.readlink()), 0)
         elif path.is_file():
             found[str(path.relative_to(folder))] = (path.read_bytes(), path.stat().st_mode & 0o7777)
     return found

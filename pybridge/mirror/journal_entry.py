@@ -204,7 +204,7 @@ def to_json(entry: Entry) -> bytes:
         "files": [asdict(file) for file in entry.files],
         "trouble": trouble,
     }
-    return json.dumps(data, indent=1).encode()
+    return json.dumps(data).encode()
 
 
 def from_json(data: bytes) -> Entry:

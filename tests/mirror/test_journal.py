@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
 import itertools
 import multiprocessing
@@ -83,10 +84,10 @@ def test_changes_come_in_the_order_in_which_they_were_recorded_even_when_the_clo
     journal = open_journal(tmp_path)
     now = record(journal).time
 
-    class Stopped(journal_module.datetime.datetime):
+    class Stopped(datetime.datetime):
         @classmethod
-        def now(cls, tz: object = None) -> object:
-            return now
+        def now(cls, tz: datetime.tzinfo | None = None) -> Stopped:
+            return cls.fromtimestamp(now.timestamp(), tz)
 
     monkeypatch.setattr(journal_module.datetime, "datetime", Stopped)
     more = [record(journal).id for _ in range(20)]

@@ -134,9 +134,11 @@ class _Turning:
             raise _OneByOne
         was = {file.real: file.content for file in looked.values()}
         applied = await self._apply([change for change in total.values() if change.content != was[change.path]])
-        owner = {change.path: each.entry for each in planned if isinstance(each, _Step) for change in each.changes}
+        steps = [each for each in planned if isinstance(each, _Step)]
+        owners = {(change.path, step.entry.session_id) for step in steps for change in step.changes}
         for change, made in applied:
-            await keep(self._session, owner[change.path].session_id, change.path, made, change.content)
+            for session_id in sorted(owner for path, owner in owners if path == change.path):
+                await keep(self._session, session_id, change.path, made, change.content)
         return [await self._settle(each if isinstance(each, Outcome) else self._restored(each)) for each in planned]
 
     async def _one(self, asked: Entry) -> Outcome:

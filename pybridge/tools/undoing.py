@@ -17,9 +17,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pybridge.errors import RemoteError, ToolError
-from pybridge.host.model import ABSENT, Applied, Change, Fetched, FileKind, Stat, VersionConflict
+from pybridge.host.model import ABSENT, Applied, Change, Fetched, FileKind, FileVersion, Stat, VersionConflict
 from pybridge.mirror.journal import JournalRecords
-from pybridge.mirror.journal_entry import Entry, State
+from pybridge.mirror.journal_entry import ChangedFile, Entry, State
 from pybridge.tools.changing import was_not_made
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
 from pybridge.tools.session import Session
@@ -88,6 +88,7 @@ class _Turning:
         self._now: dict[str, Fetched] = {}
         self._recorded: list[Entry] | None = None
         self._turned: set[str] = set()
+        self._differing: dict[str, list[ChangedFile]] = {}
 
     async def all(self, entries: Sequence[Entry]) -> list[Outcome]:
         reals = {file.real for entry in entries for file in entry.files}
@@ -95,7 +96,7 @@ class _Turning:
         async with self._session.locks.hold(*reals, wait=LOCK_WAIT):
             for start in range(0, len(entries), MOST_CHANGES):
                 outcomes += await self._some(entries[start : start + MOST_CHANGES])
-        return outcomes
+            return await self._account(outcomes)
 
     async def _some(self, entries: Sequence[Entry]) -> list[Outcome]:
         paths = list(dict.fromkeys(file.path for entry in entries for file in entry.files))
@@ -108,6 +109,25 @@ class _Turning:
             self._turned = turned
             await self._look(paths)
         return [await self._one(entry) for entry in entries]
+
+    async def _account(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes; a change was not refused if its files are farther back already than it would put them.
+
+        So it is where an earlier run broke off after it had been carried out: only the last of several changes of one
+        file can be told by that file.
+        """
+        reached: dict[str, FileVersion] = {}
+        settled: list[Outcome] = []
+        for outcome in reversed(outcomes):
+            differing = self._differing.get(outcome.entry.key, [])
+            past = all(reached.get(file.real) == file.version(self._direction.new) for file in differing)
+            if outcome.result is Result.REFUSED and differing and past:
+                text = f"It is {self._direction.done} already, as are changes beyond it."
+                outcome = await self._settle(Outcome(outcome.entry, Result.ALREADY, text))
+            if outcome.well:
+                reached |= {file.real: file.version(self._direction.old) for file in outcome.entry.files}
+            settled.insert(0, outcome)
+        return settled
 
     async def _look(self, paths: Iterable[str]) -> None:
         self._now |= {file.path: file for file in await fetch(self._session, list(paths), EDIT_MAX_BYTES)}
@@ -236,6 +256,7 @@ class _Turning:
     async def _refuse(self, entry: Entry, differing: Sequence[int]) -> Outcome:
         if self._recorded is None:
             self._recorded = await asyncio.to_thread(self._records.entries)
+        self._differing[entry.key] = [entry.files[index] for index in differing]
         others = [other for other in self._recorded if other.key not in self._turned]
         return await asyncio.to_thread(
             changed_since, entry, differing, self._now, self._records, others, self._direction

@@ -94,6 +94,7 @@ async def test_without_a_terminal_it_refuses_and_says_what_to_type(desk: Desk) -
     assert not (desk.folder / "new.txt").exists()
 
 
+@pytest.mark.whole
 async def test_at_a_terminal_it_asks(desk: Desk) -> None:
     await desk.tool("write", filePath="new.txt", content="new\n")
     for answer, left in (("n", True), ("y", False)):
@@ -123,6 +124,7 @@ async def test_law3_what_has_changed_since_is_refused_with_both_diffs(desk: Desk
     assert f"Changed since: {file}" in shown
 
 
+@pytest.mark.whole
 async def test_a_whole_session_is_undone_and_redone_and_the_others_stay(desk: Desk) -> None:
     await desk.tool("write", "ses_one", filePath="a.txt", content="1\n")
     await desk.tool("write", "ses_two", filePath="sub/b.txt", content="2\n")
@@ -139,6 +141,7 @@ async def test_a_whole_session_is_undone_and_redone_and_the_others_stay(desk: De
     assert [path.name for path in desk.folder.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.whole
 async def test_a_password_for_one_host_is_not_shown_to_another(desk: Desk) -> None:
     await desk.tool("write", filePath="new.txt", content="new\n")
     env = {**TARGET, "REMOTE_PASSWORD_COMMAND": f"touch {desk.folder}/asked; echo secret"}
@@ -148,6 +151,7 @@ async def test_a_password_for_one_host_is_not_shown_to_another(desk: Desk) -> No
     assert not (desk.folder / "asked").exists()
 
 
+@pytest.mark.whole
 async def test_where_remote_ssh_leads_elsewhere_by_now_nothing_is_put_back(
     desk: Desk, openssh: SshServer, tmp_path: Path
 ) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from pybridge.tools.session import Session
 from pybridge.tools.undoing import Outcome, Result, redo, undo
 from tests.tools.conftest import Remote
 from tests.tools.kit import Call, Desk
+
+one_server = pytest.mark.parametrize("server", ["openssh"], indirect=True)
 
 
 def journaled(session: Session) -> list[Entry]:
@@ -83,6 +87,7 @@ async def test_an_edit_a_write_and_a_patch_are_undone_and_redone_to_the_byte_and
     assert tree(folder) == before
 
 
+@one_server
 async def test_law1_no_other_file_is_touched(remote: Remote) -> None:
     for name in ("mine.txt", "sub/other.txt", "sub/mine.txt"):
         (remote.folder / name).parent.mkdir(exist_ok=True)
@@ -99,6 +104,7 @@ async def test_law1_no_other_file_is_touched(remote: Remote) -> None:
     assert sorted(path.name for path in (remote.folder / "sub").iterdir()) == ["mine.txt", "other.txt"]
 
 
+@one_server
 async def test_law3_one_changed_file_keeps_the_whole_change_and_the_others_are_undone(remote: Remote) -> None:
     for name in ("a", "b", "c"):
         (remote.folder / name).write_text("one\nend\n")
@@ -117,6 +123,7 @@ async def test_law3_one_changed_file_keeps_the_whole_change_and_the_others_are_u
     assert kept.trouble is not None and kept.trouble.text == refused.text
 
 
+@one_server
 async def test_where_later_changes_of_ours_are_what_differs_they_are_named(remote: Remote) -> None:
     (remote.folder / "a").write_text("one\n")
     for old, new in (("one", "two"), ("two", "three"), ("three", "four")):
@@ -155,6 +162,7 @@ async def test_many_changes_of_one_file_go_back_step_by_step_or_at_once(remote: 
     assert tree(remote.folder) == after
 
 
+@one_server
 async def test_a_removed_link_is_not_made_a_file(remote: Remote) -> None:
     (remote.folder / "real").write_text("one\n")
     (remote.folder / "link").symlink_to("real")
@@ -166,6 +174,7 @@ async def test_a_removed_link_is_not_made_a_file(remote: Remote) -> None:
     assert tree(remote.folder) == {"real": (b"one\n", 0o644)}
 
 
+@one_server
 async def test_law3_a_link_that_leads_elsewhere_by_now_is_not_followed(remote: Remote) -> None:
     for name in ("one", "two"):
         (remote.folder / name).write_text("before\n")
@@ -180,6 +189,7 @@ async def test_law3_a_link_that_leads_elsewhere_by_now_is_not_followed(remote: R
     assert (remote.folder / "two").read_text() == "after\n"
 
 
+@one_server
 async def test_what_stands_in_the_way_by_now_stays(remote: Remote) -> None:
     for name in ("folder", "fifo", "large", "gone", "sub/file"):
         (remote.folder / name).parent.mkdir(exist_ok=True)
@@ -202,6 +212,7 @@ async def test_what_stands_in_the_way_by_now_stays(remote: Remote) -> None:
     assert (remote.folder / "sub").read_text() == "a file now\n"
 
 
+@one_server
 async def test_what_the_remote_does_not_take_is_said_and_the_others_are_undone(remote: Remote) -> None:
     (remote.folder / "sub").mkdir()
     (remote.folder / "sub/gone").write_text("one\n")
@@ -217,6 +228,7 @@ async def test_what_the_remote_does_not_take_is_said_and_the_others_are_undone(r
     assert journaled(remote.session)[0].trouble is not None
 
 
+@one_server
 async def test_the_session_that_made_a_change_goes_on_from_what_was_put_back(remote: Remote) -> None:
     """The model's conversation is back at that point, too; another session that read our change is told."""
     (remote.folder / "a").write_text("one\n")
@@ -394,3 +406,39 @@ async def test_without_a_journal_undo_says_so(desk: Desk) -> None:
     desk.session.journal = None
     with pytest.raises(ToolError, match="No journal"):
         await undo(desk.session, [])
+
+
+@pytest.mark.parametrize("again", [undo, redo])
+async def test_several_changes_of_one_file_whose_undo_broke_off_are_all_accounted_for(
+    desk: Desk, again: Callable[[Session, list[Entry]], Awaitable[list[Outcome]]]
+) -> None:
+    """Only the last of them can be told by the file."""
+    stages = [b"0\n", b"1\n", b"2\n", b"3\n"]
+    desk.host.contents["/w/f"] = stages[0]
+    for old, new in itertools.pairwise(stages):
+        await desk("edit", filePath="f", oldString=old.decode()[0], newString=new.decode()[0])
+    back = again is undo
+
+    def carried_out() -> None:
+        desk.host.contents["/w/f"] = stages[0] if back else stages[3]
+        raise KeyboardInterrupt
+
+    if not back:
+        await undo(desk.session, journaled(desk.session))
+    desk.host.before_apply = carried_out
+    with pytest.raises(KeyboardInterrupt):
+        await again(desk.session, journaled(desk.session))
+    desk.host.before_apply = lambda: None
+    assert results(await again(desk.session, journaled(desk.session))) == [Result.ALREADY] * 3
+    assert {entry.state for entry in journaled(desk.session)} == {State.UNDONE if back else State.MADE}
+    assert not any(entry.trouble for entry in journaled(desk.session))
+    assert desk.host.contents["/w/f"] == (stages[0] if back else stages[3])
+
+
+async def test_a_change_refused_in_between_stays_refused(desk: Desk) -> None:
+    desk.host.contents["/w/f"] = b"0\n"
+    await desk("edit", filePath="f", oldString="0", newString="1")
+    desk.host.contents["/w/f"] = b"mine 1\n"
+    await desk("edit", filePath="f", oldString="1", newString="2")
+    desk.host.contents["/w/f"] = b"0\n"
+    assert results(await undo(desk.session, journaled(desk.session))) == [Result.REFUSED, Result.ALREADY]

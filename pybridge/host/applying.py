@@ -11,6 +11,7 @@ the new one is verified.
 from __future__ import annotations
 
 import base64
+import logging
 import posixpath
 import re
 import secrets
@@ -32,6 +33,8 @@ from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
 from pybridge.host.framing import Reply, decode_text, quote
 from pybridge.host.model import ABSENT, Change, FileVersion
+
+log = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX = ".pybridge-"
 """Starts with a dot and has no further one: a watched or included folder does not load it by its extension."""
@@ -195,6 +198,7 @@ def conflicts(reply: Reply, steps: Sequence[Step]) -> list[Step]:
     lines = [line.split() for line in reply.stdout.decode("ascii", "replace").split("\n")]
     for words in lines:
         if len(words) == 2 and words[0] == "left":
+            log.warning("taking back failed: %r, %r", reply.stdout[-1000:], reply.stderr[-1000:])
             raise not_taken_back(steps[int(words[1])])
     for words in lines:
         match words:

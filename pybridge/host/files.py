@@ -198,6 +198,7 @@ class Files(FileReader):
                 next_step="It is done or taken back as a whole once the remote can be reached. Read again before you "
                 "go on.",
             ) from cause
+        log.warning("writing %s was interrupted (%s) and is settled: %s", paths, cause.message, settlement.state.value)
         await asyncio.to_thread(self.records.done, request.key)
         for left in request.leftovers:
             self._real.pop(left.path, None)

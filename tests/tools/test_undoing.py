@@ -287,6 +287,42 @@ async def test_whether_an_unfinished_change_was_made_is_told_by_the_file(
     assert desk.host.contents["/w/f"] == b"mine\n"
 
 
+@pytest.mark.parametrize("again", [undo, redo])
+async def test_several_changes_of_one_file_whose_undo_broke_off_are_all_accounted_for(
+    desk: Desk, again: Callable[[Session, list[Entry]], Awaitable[list[Outcome]]]
+) -> None:
+    """Only the last of them can be told by the file."""
+    stages = [b"0\n", b"1\n", b"2\n", b"3\n"]
+    desk.host.contents["/w/f"] = stages[0]
+    for old, new in itertools.pairwise(stages):
+        await desk("edit", filePath="f", oldString=old.decode()[0], newString=new.decode()[0])
+    back = again is undo
+
+    def carried_out() -> None:
+        desk.host.contents["/w/f"] = stages[0] if back else stages[3]
+        raise KeyboardInterrupt
+
+    if not back:
+        await undo(desk.session, journaled(desk.session))
+    desk.host.before_apply = carried_out
+    with pytest.raises(KeyboardInterrupt):
+        await again(desk.session, journaled(desk.session))
+    desk.host.before_apply = lambda: None
+    assert results(await again(desk.session, journaled(desk.session))) == [Result.ALREADY] * 3
+    assert {entry.state for entry in journaled(desk.session)} == {State.UNDONE if back else State.MADE}
+    assert not any(entry.trouble for entry in journaled(desk.session))
+    assert desk.host.contents["/w/f"] == (stages[0] if back else stages[3])
+
+
+async def test_a_change_refused_in_between_stays_refused(desk: Desk) -> None:
+    desk.host.contents["/w/f"] = b"0\n"
+    await desk("edit", filePath="f", oldString="0", newString="1")
+    desk.host.contents["/w/f"] = b"mine 1\n"
+    await desk("edit", filePath="f", oldString="1", newString="2")
+    desk.host.contents["/w/f"] = b"0\n"
+    assert results(await undo(desk.session, journaled(desk.session))) == [Result.REFUSED, Result.ALREADY]
+
+
 async def test_a_change_noted_as_not_made_is_not_undone_by_chance(desk: Desk) -> None:
     entry = pending(desk, State.NOT_MADE)
     desk.host.contents["/w/f"] = b"two\n"
@@ -406,39 +442,3 @@ async def test_without_a_journal_undo_says_so(desk: Desk) -> None:
     desk.session.journal = None
     with pytest.raises(ToolError, match="No journal"):
         await undo(desk.session, [])
-
-
-@pytest.mark.parametrize("again", [undo, redo])
-async def test_several_changes_of_one_file_whose_undo_broke_off_are_all_accounted_for(
-    desk: Desk, again: Callable[[Session, list[Entry]], Awaitable[list[Outcome]]]
-) -> None:
-    """Only the last of them can be told by the file."""
-    stages = [b"0\n", b"1\n", b"2\n", b"3\n"]
-    desk.host.contents["/w/f"] = stages[0]
-    for old, new in itertools.pairwise(stages):
-        await desk("edit", filePath="f", oldString=old.decode()[0], newString=new.decode()[0])
-    back = again is undo
-
-    def carried_out() -> None:
-        desk.host.contents["/w/f"] = stages[0] if back else stages[3]
-        raise KeyboardInterrupt
-
-    if not back:
-        await undo(desk.session, journaled(desk.session))
-    desk.host.before_apply = carried_out
-    with pytest.raises(KeyboardInterrupt):
-        await again(desk.session, journaled(desk.session))
-    desk.host.before_apply = lambda: None
-    assert results(await again(desk.session, journaled(desk.session))) == [Result.ALREADY] * 3
-    assert {entry.state for entry in journaled(desk.session)} == {State.UNDONE if back else State.MADE}
-    assert not any(entry.trouble for entry in journaled(desk.session))
-    assert desk.host.contents["/w/f"] == (stages[0] if back else stages[3])
-
-
-async def test_a_change_refused_in_between_stays_refused(desk: Desk) -> None:
-    desk.host.contents["/w/f"] = b"0\n"
-    await desk("edit", filePath="f", oldString="0", newString="1")
-    desk.host.contents["/w/f"] = b"mine 1\n"
-    await desk("edit", filePath="f", oldString="1", newString="2")
-    desk.host.contents["/w/f"] = b"0\n"
-    assert results(await undo(desk.session, journaled(desk.session))) == [Result.REFUSED, Result.ALREADY]

@@ -5,6 +5,7 @@ import { refusal } from "./anchor.js"
 import { complaint, LiveCall } from "./live.js"
 import { deliver } from "./mentions.js"
 import { restore } from "./permissions.js"
+import { Reverts } from "./reverts.js"
 import { acquire } from "./sidecar.js"
 import { StatusTeller } from "./status_channel.js"
 import { Surroundings } from "./surroundings.js"
@@ -32,6 +33,8 @@ export async function hooks(input, options, shared, failure) {
   const answers = new Map()
 
   const surroundings = new Surroundings(input, sidecar, tools)
+
+  const reverts = new Reverts(input.client, sidecar)
 
   const complain = complaint(input.client)
 
@@ -76,6 +79,7 @@ export async function hooks(input, options, shared, failure) {
     "chat.message": async (asked, output) => deliver({ input, sidecar, refused }, asked, output),
 
     event: async ({ event }) => {
+      reverts.hear(event)
       if (event.type === "session.deleted") sidecar?.tell("session.forget", { sessionID: event.properties.info.id })
       await closeTerminal(input.client, event)
     },

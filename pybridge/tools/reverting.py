@@ -1,0 +1,165 @@
+"""OpenCode's /undo and /redo: which journaled changes they are about, and what the user is told of the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pybridge.mirror.journal import JournalRecords
+from pybridge.mirror.journal_entry import Entry, State
+from pybridge.mirror.reverted_changes import RevertedChanges
+from pybridge.tools.conversation import Conversation, Place, Point
+from pybridge.tools.permissions import relative
+from pybridge.tools.session import Session
+from pybridge.tools.undoing import Outcome, Result, redo, undo
+
+HISTORY = "See `pybridge history`."
+
+
+@dataclass
+class _Plan:
+    """What a move of the point asks for.
+
+    Args:
+        undo, redo: changes, in any order.
+        kept: changes that /undo had undone and that stay so, each with the part it belongs to.
+        owners: the parts that those to be undone and redone belong to; nothing for one that is not there any more.
+        gone: how many more changes it is about that the journal has no more.
+    """
+
+    undo: list[Entry] = field(default_factory=list)
+    redo: list[Entry] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    gone: int = 0
+
+
+async def revert(
+    session: Session, host: str, point: Point | None, conversation: Conversation, reverted: RevertedChanges
+) -> dict[str, str]:
+    """Undo the changes of what is taken back, make those again that /undo had undone and that are taken back no more.
+
+    What a user undid by hand is left alone, and so is what /undo had undone in messages that OpenCode has removed.
+
+    Args:
+        host: as a person would name it.
+        point: where the session is taken back to; None for nowhere.
+        conversation: what is left of it.
+        reverted: what /undo has undone so far; kept up to date.
+
+    Returns:
+        `message` and `variant` of a notice; nothing where there is nothing to tell.
+
+    Raises:
+        RemoteError: the remote could not be asked, or what is undone could not be written down: nothing was done.
+    """
+    if session.journal is None:
+        return {}
+    name = conversation.session_id
+    plan = await asyncio.to_thread(_plan, session.journal.records, point, conversation, reverted.get(name))
+    # Before, so that a sidecar that dies in the middle leaves nothing that /redo would not find.
+    left = dict(plan.owners)
+    await asyncio.to_thread(reverted.put, name, {**plan.kept, **left})
+    report = _Report(session, host, plan.gone)
+    try:
+        if plan.undo:
+            outcomes = await undo(session, plan.undo)
+            for outcome in outcomes:
+                if outcome.result is not Result.RESTORED:
+                    left.pop(outcome.entry.id, None)
+            report.undone(outcomes)
+            _let_know(session, conversation, outcomes)
+        if plan.redo:
+            outcomes = await redo(session, plan.redo)
+            for outcome in outcomes:
+                if outcome.well:
+                    left.pop(outcome.entry.id, None)
+            report.redone(outcomes)
+            _let_know(session, conversation, outcomes)
+    finally:
+        await asyncio.to_thread(reverted.put, name, {**plan.kept, **left})
+    return report.notice()
+
+
+def _plan(records: JournalRecords, point: Point | None, conversation: Conversation, ours: Mapping[str, str]) -> _Plan:
+    sessions = set(conversation.sessions)
+    plan = _Plan()
+    for entry in records.entries():
+        if entry.session_id not in sessions:
+            continue
+        place = Place(entry.session_id, entry.message_id, entry.origin.call_id)
+        undone, part = entry.state is State.UNDONE, ours.get(entry.id)
+        if conversation.is_reverted(place, point):
+            if undone and part is not None:
+                plan.kept[entry.id] = part
+            elif not undone and entry.state is not State.NOT_MADE:
+                plan.undo.append(entry)
+                if owner := conversation.owner(place):
+                    plan.owners[entry.id] = owner
+        elif undone and part is not None and conversation.holds(part):
+            plan.redo.append(entry)
+            plan.owners[entry.id] = part
+    for change in records.dropped().changes:
+        place = Place(change.session_id, change.message_id, "")
+        plan.gone += change.session_id in sessions and conversation.is_reverted(place, point)
+    return plan
+
+
+def _let_know(session: Session, conversation: Conversation, outcomes: Iterable[Outcome]) -> None:
+    # The user asked for these versions himself: no session of this conversation is to take them for somebody else's.
+    entries = (outcome.entry for outcome in outcomes if outcome.result is Result.RESTORED)
+    for owner, real in {(entry.session_id, file.real) for entry in entries for file in entry.files}:
+        version = session.versions.known(owner, real)
+        for name in conversation.sessions:
+            if version is not None and session.versions.known(name, real) is not None:
+                session.versions.record(name, real, version)
+
+
+@dataclass
+class _Report:
+    """Collects what is to be told."""
+
+    session: Session
+    host: str
+    gone: int
+    _done: list[str] = field(default_factory=list)
+    _troubles: list[tuple[str, str]] = field(default_factory=list)
+
+    def undone(self, outcomes: Sequence[Outcome]) -> None:
+        self._add(outcomes, f"restored on {self.host}")
+
+    def redone(self, outcomes: Sequence[Outcome]) -> None:
+        self._add(outcomes, f"changed again on {self.host}")
+
+    def notice(self) -> dict[str, str]:
+        said = [f"{text}." for text in self._done]
+        if self._troubles:
+            files = dict.fromkeys(file for file, _ in self._troubles)
+            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+            were = "were" if more else "was"
+            first, why = self._troubles[0]
+            said.append(f"{first}{more} {were} not restored: {why}")
+        if self.gone:
+            said.append(f"{_count(self.gone, 'change')} no longer in the journal: not restored.")
+        if not said:
+            return {}
+        well = not self._troubles and not self.gone
+        return {"message": " ".join(said if well else [*said, HISTORY]), "variant": "success" if well else "warning"}
+
+    def _add(self, outcomes: Sequence[Outcome], done: str) -> None:
+        failed = [(self._name(o), o) for o in outcomes if not o.well]
+        # A file of which some changes were restored and others not is not as it was.
+        bad = {file.real for _, o in failed for file in o.entry.files}
+        good = {f.real for o in outcomes if o.result is Result.RESTORED for f in o.entry.files} - bad
+        if good:
+            self._done.append(f"{_count(len(good), 'file')} {done}")
+        self._troubles += [(name, outcome.text) for name, outcome in failed]
+
+    def _name(self, outcome: Outcome) -> str:
+        files = outcome.entry.files
+        return ", ".join(relative(self.session, file.path) for file in files)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

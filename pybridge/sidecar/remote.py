@@ -126,7 +126,7 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
         options = HostOptions(workdir=settings.workdir, shell=settings.shell, login=settings.login)
         host = await Host.connect(pool, options)
         undo.push_async_callback(host.close)
-        session = await open_session(settings, host, target_slug=route.target.slug)
+        session = await open_session(settings, host, target_slug=route.target.slug, host_name=str(route.target))
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:

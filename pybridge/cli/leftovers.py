@@ -38,8 +38,8 @@ class Leftover:
 def removable() -> list[Leftover]:
     """What costs nothing but time to lose: mirrors, kept outputs no session reads any more, logs put aside.
 
-    Left alone: records of what sessions have under way on a remote (the next connection cleans up by them), the current
-    log, session folders, and the plugin file.
+    Left alone: the undo journal, records of what sessions have under way on a remote (the next connection cleans up by
+    them), the current log, session folders, and the plugin file.
     """
     found = [Leftover("mirror", path, _size(path)) for path in _children(locations.home() / ".opencode" / "mirrors")]
     outputs = _outputs()  # listed first: one that is written meanwhile is not taken for an old one
@@ -55,6 +55,12 @@ def removable() -> list[Leftover]:
     if cache.is_dir():
         found.append(Leftover("cache of the demo", cache, _size(cache)))
     return found
+
+
+def undo_journal() -> list[Leftover]:
+    """What `pybridge undo` works by, if there is any: it cannot be had again."""
+    folder = locations.state_folder() / "journal"
+    return [Leftover("undo journal", folder, _size(folder))] if folder.is_dir() else []
 
 
 def young_outputs() -> list[Path]:

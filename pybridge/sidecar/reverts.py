@@ -114,7 +114,9 @@ def _conversation(session_id: str, value: Any) -> Conversation:
             )
             for message in value["messages"]
         ]
-        return Conversation(session_id, messages, {str(child["id"]): str(child["parent"]) for child in value["children"]})
+        return Conversation(
+            session_id, messages, {str(child["id"]): str(child["parent"]) for child in value["children"]}
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidParams("session.conversation was answered with something else") from error
 

@@ -66,7 +66,7 @@ async def revert(
         if plan.undo:
             outcomes = await undo(session, plan.undo)
             for outcome in outcomes:
-                if outcome.result is not Result.RESTORED:
+                if outcome.entry.state is not State.UNDONE:
                     left.pop(outcome.entry.id, None)
             report.undone(outcomes)
             _let_know(session, conversation, outcomes)
@@ -123,42 +123,44 @@ class _Report:
     session: Session
     host: str
     gone: int
-    _done: list[str] = field(default_factory=list)
-    _troubles: list[tuple[str, str]] = field(default_factory=list)
+    _said: list[str] = field(default_factory=list)
+    _well: bool = True
 
     def undone(self, outcomes: Sequence[Outcome]) -> None:
-        self._add(outcomes, f"restored on {self.host}")
+        self._add(outcomes, "restored")
 
     def redone(self, outcomes: Sequence[Outcome]) -> None:
-        self._add(outcomes, f"changed again on {self.host}")
+        self._add(outcomes, "changed again")
 
     def notice(self) -> dict[str, str]:
-        said = [f"{text}." for text in self._done]
-        if self._troubles:
-            files = dict.fromkeys(file for file, _ in self._troubles)
-            more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-            were = "were" if more else "was"
-            first, why = self._troubles[0]
-            said.append(f"{first}{more} {were} not restored: {why}")
+        said = list(self._said)
         if self.gone:
-            said.append(f"{_count(self.gone, 'change')} no longer in the journal: not restored.")
+            said.append(f"{_count(self.gone, 'change')} too old for the journal: not restored.")
         if not said:
             return {}
-        well = not self._troubles and not self.gone
+        well = self._well and not self.gone
         return {"message": " ".join(said if well else [*said, HISTORY]), "variant": "success" if well else "warning"}
 
     def _add(self, outcomes: Sequence[Outcome], done: str) -> None:
-        failed = [(self._name(o), o) for o in outcomes if not o.well]
+        failed = [outcome for outcome in outcomes if not outcome.well]
+        bad = list(dict.fromkeys(file.path for outcome in failed for file in outcome.entry.files))
         # A file of which some changes were restored and others not is not as it was.
-        bad = {file.real for _, o in failed for file in o.entry.files}
-        good = {f.real for o in outcomes if o.result is Result.RESTORED for f in o.entry.files} - bad
+        restored = (outcome.entry for outcome in outcomes if outcome.result is Result.RESTORED)
+        good = {file.path for entry in restored for file in entry.files} - set(bad)
         if good:
-            self._done.append(f"{_count(len(good), 'file')} {done}")
-        self._troubles += [(name, outcome.text) for name, outcome in failed]
+            self._said.append(f"{_count(len(good), 'file')} {done} on {self.host}.")
+        if bad:
+            self._well = False
+            names = relative(self.session, bad[0]) + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
+            self._said.append(f"{names} {'were' if len(bad) > 1 else 'was'} not {done}: {_reason(failed[0])}")
 
-    def _name(self, outcome: Outcome) -> str:
-        files = outcome.entry.files
-        return ", ".join(relative(self.session, file.path) for file in files)
+
+def _reason(outcome: Outcome) -> str:
+    if outcome.result is Result.REFUSED:
+        return "changed since."
+    if outcome.result is Result.MISSING:
+        return "the journal's copy is missing or damaged."
+    return outcome.text.split("\n")[0]
 
 
 def _count(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pybridge.errors import RemoteError, ToolError
-from pybridge.host.model import ABSENT, Change, Fetched, FileKind, FileVersion, VersionConflict
+from pybridge.host.model import ABSENT, Change, Fetched, FileKind, FileVersion, Stat, VersionConflict
 from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import ChangedFile, Entry, Side, State, version_here
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
@@ -202,8 +202,10 @@ class _Turning:
         """What we have just put there is what stands there."""
         for path, now in self._now.items():
             if now.real == change.path:
-                stat = now.stat if change.content is not None else None
-                self._now[path] = replace(now, stat=stat, version=version, content=change.content, unchanged=False)
+                content, stat = change.content, None
+                if content is not None:  # of a file that was not there yet, the mode is not known
+                    stat = now.stat or Stat(FileKind.FILE, len(content), change.mode or 0, 0.0, 1)
+                self._now[path] = replace(now, stat=stat, version=version, content=content, unchanged=False)
 
     async def _refusal(self, entry: Entry, differing: Sequence[int]) -> Outcome:
         names = ", ".join(entry.files[index].path for index in differing)

@@ -26,7 +26,17 @@ def test_changes_outlive_the_process_until_there_are_none(tmp_path: Path) -> Non
     assert len(list(folder.iterdir())) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"session": "another", "changes": {"a": "b"}}', b'{"session": "ses_1", "changes": ["a"]}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"session": "another", "changes": {"a": "b"}}',
+        b'{"session": "ses_1", "changes": ["a"]}',
+        b"\xff",
+    ],
+)
 def test_a_damaged_file_counts_as_none(tmp_path: Path, content: bytes) -> None:
     RevertedChanges(tmp_path).put("ses_1", {"a": "prt_1"})
     [file] = tmp_path.iterdir()

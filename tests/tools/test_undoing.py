@@ -11,7 +11,7 @@ from pybridge.mirror.journal_entry import Entry, Side, State
 from pybridge.tools.session import Session
 from pybridge.tools.undoing import Outcome, Result, redo, undo
 from tests.tools.conftest import Remote
-from tests.tools.kit import Call
+from tests.tools.kit import Call, Desk
 
 
 def journaled(session: Session) -> list[Entry]:
@@ -77,3 +77,15 @@ async def test_an_edit_a_write_and_a_patch_are_undone_and_redone_to_the_byte_and
     assert results(await redo(remote.session, journaled(remote.session))) == [Result.ALREADY] * 6
     assert results(await undo(remote.session, journaled(remote.session))) == [Result.RESTORED] * 6
     assert tree(folder) == before
+
+
+async def test_a_file_made_again_is_one_for_the_changes_after_it(desk: Desk) -> None:
+    await desk("write", filePath="new.txt", content="one\n")
+    await desk("edit", filePath="new.txt", oldString="one", newString="two")
+    for _ in range(2):
+        outcomes = await undo(desk.session, journaled(desk.session))
+        assert results(outcomes) == [Result.RESTORED] * 2, [o.text for o in outcomes]
+        assert desk.host.contents == {}
+        outcomes = await redo(desk.session, journaled(desk.session))
+        assert results(outcomes) == [Result.RESTORED] * 2, [o.text for o in outcomes]
+        assert desk.host.contents == {"/w/new.txt": b"two\n"}

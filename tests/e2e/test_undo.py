@@ -1,0 +1,97 @@
+"""OpenCode's own /undo and /redo on the remote's files, in the real OpenCode."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+
+from pybridge.demo.model_server import MODEL_ID, ModelServer, ToolCall, Turn, call, calls, say
+from tests.e2e.conftest import LAUNCH, MakeHome
+from tests.e2e.test_badge import START_SECONDS
+from tests.kit.opencode import PATCH_MODEL, OpenCodeHome, opencode_binary
+from tests.kit.opencode_events import EventStream
+from tests.kit.opencode_serve import OpenCodeServe
+from tests.kit.remote_truth import RemoteTruth
+from tests.kit.terminal import Terminal
+from tests.kit.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(400)
+
+PATCH = "*** Begin Patch\n*** Update File: a.txt\n@@\n-two\n+three\n*** Add File: sub/c.txt\n+added\n*** End Patch"
+
+
+class Chat:
+    """One session of a server on a remote folder.
+
+    Args:
+        server: the running server.
+        folder: on the remote.
+    """
+
+    def __init__(self, server: OpenCodeServe, folder: str) -> None:
+        self.server = server
+        self.folder = folder
+        self.session = server.session()
+
+    def prompt(self, *turns: Turn, model: str = MODEL_ID) -> str:
+        """A message of the user's whose calls all succeed; returns its id."""
+        before = set(self.messages())
+        used = self.server.message(self.session, [*turns, say("done")], model=model)
+        assert {use.status for use in used} <= {"completed"}, used
+        return next(name for name in self.messages() if name not in before)
+
+    def messages(self) -> list[str]:
+        """Ids, oldest first."""
+        return [m["info"]["id"] for m in self.server.request("GET", f"/session/{self.session}/message")]
+
+    def undo(self, message: str, **part: str) -> None:
+        """What /undo asks for, and /redo but for its last step."""
+        self.server.request("POST", f"/session/{self.session}/revert", {"messageID": message, **part})
+
+    def redo_all(self) -> None:
+        """The last step of /redo."""
+        self.server.request("POST", f"/session/{self.session}/unrevert", {})
+
+
+@contextmanager
+def chatting(home: OpenCodeHome, folder: str) -> Iterator[tuple[Chat, EventStream]]:
+    """A server on the remote folder, and what it tells its interfaces."""
+    with OpenCodeServe(home, launcher=LAUNCH) as server, EventStream(server) as events:
+        yield Chat(server, folder), events
+
+
+def test_34_undo_and_redo_of_messages_and_a_new_prompt_that_is_no_redo(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
+) -> None:
+    truth.write(f"{workdir}/a.txt", b"one\n", 0o640)
+    home = make_home(environment=settings)
+    with chatting(home, workdir) as (chat, events):
+        first = chat.prompt(call("edit", filePath=f"{workdir}/a.txt", oldString="one", newString="two"))
+        second = chat.prompt(call("apply_patch", patchText=PATCH), model=PATCH_MODEL)
+        third = chat.prompt(call("write", filePath="b.txt", content="new\n"))
+        stages = [
+            {"a.txt": b"one\n"},
+            {"a.txt": b"two\n"},
+            {"a.txt": b"three\n", "sub/c.txt": b"added\n"},
+            {"a.txt": b"three\n", "sub/c.txt": b"added\n", "b.txt": b"new\n"},
+        ]
+        assert truth.tree(workdir) == stages[3]
+        moves = [(third, 2, "1 file restored"), (first, 0, "2 files restored"), (second, 1, "1 file changed again")]
+        for number, (message, stage, said) in enumerate(moves, 1):
+            chat.undo(message)
+            assert events.wait_toast(number).startswith(f"{said} on "), events.toasts()
+            assert truth.tree(workdir) == stages[stage]
+        assert truth.mode(f"{workdir}/a.txt") == 0o640
+        chat.redo_all()
+        assert events.wait_toast(4).startswith("2 files changed again on ")
+        assert truth.tree(workdir) == stages[3]
+        chat.undo(second)
+        events.wait_toast(5)
+        chat.prompt(call("read", filePath=f"{workdir}/a.txt"), call("write", filePath="a.txt", content="other\n"))
+        assert second not in chat.messages()
+        assert truth.tree(workdir) == {"a.txt": b"other\n"}
+        assert len(events.toasts()) == 5, events.toasts()

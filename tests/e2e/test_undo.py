@@ -87,7 +87,7 @@ def test_34_undo_and_redo_of_messages_and_a_new_prompt_that_is_no_redo(
             assert truth.tree(workdir) == stages[stage]
         assert truth.mode(f"{workdir}/a.txt") == 0o640
         chat.redo_all()
-        assert events.wait_toast(4).startswith("2 files changed again on ")
+        assert events.wait_toast(4).startswith("3 files changed again on ")
         assert truth.tree(workdir) == stages[3]
         chat.undo(second)
         events.wait_toast(5)

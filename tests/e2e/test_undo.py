@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
 from pybridge.demo.model_server import MODEL_ID, ModelServer, ToolCall, Turn, call, calls, say
 from tests.e2e.conftest import LAUNCH, MakeHome
-from tests.e2e.test_badge import START_SECONDS
+from tests.e2e.test_install import pybridge
+from tests.kit.counterparts import need
 from tests.kit.opencode import PATCH_MODEL, OpenCodeHome, opencode_binary
 from tests.kit.opencode_events import EventStream
 from tests.kit.opencode_serve import OpenCodeServe
@@ -57,6 +57,12 @@ class Chat:
         self.server.request("POST", f"/session/{self.session}/unrevert", {})
 
 
+def using(make_home: MakeHome, settings: Mapping[str, str], variable: str = "PYBRIDGE_OPENCODE") -> OpenCodeHome:
+    """A home of one of the versions of OpenCode."""
+    binary = opencode_binary(variable)
+    return make_home(environment={**settings, "PYBRIDGE_OPENCODE": str(binary)}, binary=binary)
+
+
 @contextmanager
 def chatting(home: OpenCodeHome, folder: str) -> Iterator[tuple[Chat, EventStream]]:
     """A server on the remote folder, and what it tells its interfaces."""
@@ -64,11 +70,17 @@ def chatting(home: OpenCodeHome, folder: str) -> Iterator[tuple[Chat, EventStrea
         yield Chat(server, folder), events
 
 
+VERSIONS = pytest.mark.parametrize(
+    "variable", ["PYBRIDGE_OPENCODE", pytest.param("PYBRIDGE_OPENCODE_115", marks=pytest.mark.whole)]
+)
+
+
+@VERSIONS
 def test_34_undo_and_redo_of_messages_and_a_new_prompt_that_is_no_redo(
-    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth, variable: str
 ) -> None:
     truth.write(f"{workdir}/a.txt", b"one\n", 0o640)
-    home = make_home(environment=settings)
+    home = using(make_home, settings, variable)
     with chatting(home, workdir) as (chat, events):
         first = chat.prompt(call("edit", filePath=f"{workdir}/a.txt", oldString="one", newString="two"))
         second = chat.prompt(call("apply_patch", patchText=PATCH), model=PATCH_MODEL)
@@ -95,3 +107,27 @@ def test_34_undo_and_redo_of_messages_and_a_new_prompt_that_is_no_redo(
         assert second not in chat.messages()
         assert truth.tree(workdir) == {"a.txt": b"other\n"}
         assert len(events.toasts()) == 5, events.toasts()
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("variable", ["PYBRIDGE_OPENCODE", "PYBRIDGE_OPENCODE_115"])
+def test_34_without_the_launcher_undo_leaves_the_local_files_alone(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth, variable: str
+) -> None:
+    """OpenCode's own snapshots would take a user's local edits, made while a call ran, for the model's."""
+    home = make_home(environment=settings, config={"snapshot": True}, binary=opencode_binary(variable))
+    subprocess.run([need("git"), "init", "-q", home.project], check=True)
+    local = home.project / "local.txt"
+    local.write_text("before\n")
+    pybridge(home, "install")
+    with OpenCodeServe(home) as server:
+        chat = Chat(server, workdir)
+        chat.prompt(say("hello"))
+        server.start_message(chat.session, [call("bash", command="touch begun; sleep 3", description="d"), say("done")])
+        wait_until(lambda: truth.exists(f"{workdir}/begun"), "call under way")
+        local.write_text("edited by the user\n")
+        server.wait_idle(chat.session)
+        message = [m for m in server.request("GET", f"/session/{chat.session}/message") if m["info"]["role"] == "user"]
+        chat.undo(message[-1]["info"]["id"])
+        assert local.read_text() == "edited by the user\n"
+        assert list(home.home.rglob("snapshot/*")) == []

@@ -16,9 +16,22 @@ channel.onmessage = ({ data }) => {
 }
 
 // What OpenCode's own server answers, and the notices it was asked to show.
-const opencode = { messages: {}, children: {}, toasts: [] }
+const opencode = { messages: {}, children: {}, toasts: [], sessions: {}, stream: [], streams: 0 }
+async function* events() {
+  for (;;) {
+    if (opencode.stream.length) yield opencode.stream.shift()
+    else await new Promise((resolve) => setTimeout(resolve, 10).unref())
+  }
+}
 const client = {
+  global: {
+    event: async () => {
+      opencode.streams += 1
+      return { stream: events() }
+    },
+  },
   session: {
+    get: async ({ path: { id } }) => ({ data: opencode.sessions[id] }),
     messages: async ({ path: { id } }) =>
       id in opencode.messages ? { data: opencode.messages[id] } : { error: { name: "NotFoundError" } },
     children: async ({ path: { id } }) => ({ data: (opencode.children[id] ?? []).map((child) => ({ id: child })) }),

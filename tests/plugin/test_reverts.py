@@ -154,6 +154,46 @@ async def test_calls_of_the_session_wait_for_it_and_others_do_not(tmp_path: Path
         assert (await waiting)["failure"] == "Tool execution aborted"
 
 
+def hint(session: str) -> dict[str, Any]:
+    """What OpenCode 1.15 tells a plugin when something about a session has changed."""
+    return {"type": "session.diff", "properties": {"sessionID": session, "diff": []}}
+
+
+async def test_where_the_hook_hears_of_no_session_the_stream_does(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    async with recorded.plugin as plugin:
+        await plugin.load(with_client=True, directory="/here")
+        sessions = {"ses_2": updated("ses_2", POINT)["properties"]["info"]}
+        await plugin.do("opencode", **OPENCODE, sessions=sessions)
+        for _ in range(3):
+            await plugin.do("event", name="a", event=hint("ses_2"))
+        await recorded.toasts(1)
+        assert recorded.points() == [["msg_2", None]]  # what had changed before the stream began
+        told = [
+            {"directory": "/elsewhere", "payload": updated("ses_2", {"messageID": "msg_9"})},
+            {"directory": "/here", "payload": updated("ses_2", None)},
+            {"payload": {"type": "server.connected"}},
+            {"directory": "/here", "payload": updated("ses_2", {"messageID": "msg_1"})},
+        ]
+        await plugin.do("opencode", stream=told)
+        await recorded.toasts(3)
+        assert recorded.points() == [["msg_2", None], None, ["msg_1", None]]
+        assert (await plugin.do("opencode"))["streams"] == 1
+
+
+async def test_where_the_hook_hears_of_sessions_there_is_no_stream(tmp_path: Path) -> None:
+    recorded = Recorded(tmp_path)
+    async with recorded.plugin as plugin:
+        await plugin.load(with_client=True)
+        await plugin.do("opencode", **OPENCODE)
+        await plugin.do("event", name="a", event=hint("ses_2"))  # /undo, the first thing after a restart
+        await recorded.send("ses_2", POINT)
+        await recorded.toasts(1)
+        await plugin.call("wait_a_second")
+        await plugin.do("event", name="a", event=hint("ses_2"))
+        assert (await plugin.do("opencode"))["streams"] == 0
+
+
 async def test_without_an_interface_or_a_client_nothing_fails(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     async with recorded.plugin as plugin:

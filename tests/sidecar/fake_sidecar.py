@@ -63,6 +63,10 @@ class PretendedRemote:
             marker.write_text("aborted")
         return {"title": "", "output": "ended because it was aborted", "metadata": {"exit": None}}
 
+    async def do_wait_a_second(self, tool: str, args: dict[str, Any], call: ToolCall) -> dict[str, Any]:
+        await asyncio.sleep(1)
+        return {"title": "", "output": "waited", "metadata": {}}
+
     async def do_ignore_abort(self, tool: str, args: dict[str, Any], call: ToolCall) -> dict[str, Any]:
         call.progress("waiting", {})
         await asyncio.Event().wait()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytest
 
-from pybridge.demo.model_server import MODEL_ID, ModelServer, ToolCall, Turn, call, calls, say
+from pybridge.demo.model_server import MODEL_ID, ToolCall, Turn, call, calls, say
 from tests.e2e.conftest import LAUNCH, MakeHome
+from tests.e2e.test_badge import opened
 from tests.e2e.test_install import pybridge
 from tests.kit.counterparts import need
 from tests.kit.opencode import PATCH_MODEL, OpenCodeHome, opencode_binary
 from tests.kit.opencode_events import EventStream
 from tests.kit.opencode_serve import OpenCodeServe
 from tests.kit.remote_truth import RemoteTruth
-from tests.kit.terminal import Terminal
 from tests.kit.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(400)
@@ -37,10 +37,16 @@ class Chat:
         self.folder = folder
         self.session = server.session()
 
-    def prompt(self, *turns: Turn, model: str = MODEL_ID) -> str:
-        """A message of the user's whose calls all succeed; returns its id."""
+    def prompt(self, *turns: Turn, model: str = MODEL_ID, sub_agent: Sequence[Turn] = ()) -> str:
+        """A message of the user's whose calls all succeed; returns its id.
+
+        Args:
+            sub_agent: what the one plays whose prompt is "sub-agent".
+        """
         before = set(self.messages())
-        used = self.server.message(self.session, [*turns, say("done")], model=model)
+        self.server.model.play([*turns, say("done")])
+        self.server.model.play_for("sub-agent", sub_agent)
+        used = self.server.message(self.session, None, model=model)
         assert {use.status for use in used} <= {"completed"}, used
         return next(name for name in self.messages() if name not in before)
 
@@ -131,3 +137,127 @@ def test_34_without_the_launcher_undo_leaves_the_local_files_alone(
         chat.undo(message[-1]["info"]["id"])
         assert local.read_text() == "edited by the user\n"
         assert list(home.home.rglob("snapshot/*")) == []
+
+
+@pytest.mark.whole
+def test_34_law3_what_somebody_changed_since_stays_and_is_said_in_the_notice_and_in_history(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
+) -> None:
+    truth.write(f"{workdir}/a.txt", b"one\n")
+    home = using(make_home, settings)
+    with chatting(home, workdir) as (chat, events):
+        point = chat.prompt(
+            call("edit", filePath=f"{workdir}/a.txt", oldString="one", newString="two"),
+            call("write", filePath="b.txt", content="new\n"),
+        )
+        truth.write(f"{workdir}/a.txt", b"somebody else's\n")
+        chat.undo(point)
+        said = events.wait_toast(1)
+        assert said.startswith("1 file restored on "), said
+        assert said.endswith(" a.txt was not restored: changed since. See `pybridge history`.")
+        assert truth.tree(workdir) == {"a.txt": b"somebody else's\n"}
+        history = pybridge(home, "history")
+        assert "a.txt" in history.stdout
+        assert "Changed since" in history.stdout, history
+        # Once it is as the model left it, the same is tried again.
+        truth.write(f"{workdir}/a.txt", b"two\n")
+        chat.redo_all()
+        assert events.wait_toast(2).startswith("1 file changed again on ")
+        chat.undo(point)
+        assert events.wait_toast(3).startswith("2 files restored on ")
+        assert truth.tree(workdir) == {"a.txt": b"one\n"}
+
+
+@pytest.mark.whole
+@VERSIONS
+def test_34_a_sub_agents_changes_go_with_the_message_that_started_it(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth, variable: str
+) -> None:
+    truth.write(f"{workdir}/a.txt", b"one\n")
+    home = using(make_home, settings, variable)
+    with chatting(home, workdir) as (chat, events):
+        chat.prompt(call("read", filePath=f"{workdir}/a.txt"))
+        task = ToolCall("task", {"description": "look", "prompt": "sub-agent", "subagent_type": "general"})
+        script = [
+            call("edit", filePath=f"{workdir}/a.txt", oldString="one", newString="two"),
+            call("write", filePath="b.txt", content="new\n"),
+            say("the sub-agent is done"),
+        ]
+        point = chat.prompt(calls(task), sub_agent=script)
+        changed = {"a.txt": b"two\n", "b.txt": b"new\n"}
+        assert truth.tree(workdir) == changed
+        chat.undo(point)
+        assert events.wait_toast(1).startswith("2 files restored on ")
+        assert truth.tree(workdir) == {"a.txt": b"one\n"}
+        chat.redo_all()
+        assert events.wait_toast(2).startswith("2 files changed again on ")
+        assert truth.tree(workdir) == changed
+        chat.undo(point)
+        events.wait_toast(3)
+        # The session has read what stands there now, and may write over it.
+        chat.prompt(call("write", filePath="a.txt", content="three\n"))
+        assert truth.tree(workdir) == {"a.txt": b"three\n"}
+
+
+@pytest.mark.whole
+def test_34_a_part_of_a_message_and_redo_after_a_restart(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
+) -> None:
+    home = using(make_home, settings)
+    with chatting(home, workdir) as (chat, events):
+        chat.prompt(say("hello"))
+        write = [ToolCall("write", {"filePath": f"{name}.txt", "content": f"{name}\n"}) for name in "ab"]
+        chat.prompt(calls(*write))
+        both = {"a.txt": b"a\n", "b.txt": b"b\n"}
+        assert truth.tree(workdir) == both
+        first, second = chat.server.parts(chat.session)
+        assert first["messageID"] == second["messageID"]
+        chat.undo(second["messageID"], partID=second["id"])
+        assert events.wait_toast(1).startswith("1 file restored on ")
+        assert truth.tree(workdir) == {"a.txt": b"a\n"}
+        session, folder = chat.session, chat.folder
+    with OpenCodeServe(home, launcher=LAUNCH) as server, EventStream(server) as events:
+        server.request("POST", f"/session/{session}/unrevert", {})
+        assert events.wait_toast(1).startswith("1 file changed again on ")
+        assert truth.tree(folder) == both
+
+
+@pytest.mark.whole
+def test_34_typed_in_the_terminal_interface(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
+) -> None:
+    truth.write(f"{workdir}/a.txt", b"one\n")
+    home = using(make_home, settings)
+    turns = (
+        call("edit", filePath=f"{workdir}/a.txt", oldString="one", newString="two"),
+        say("the first is done"),
+        call("write", filePath=f"{workdir}/b.txt", content="new\n"),
+        say("the second is done"),
+    )
+    with opened(home, turns) as (terminal, _):
+
+        def enter(text: str) -> None:
+            terminal.type("\x15\x0b")  # what /undo has put back into the prompt goes
+            terminal.type(text)
+            terminal.wait_for(text)
+            if text.startswith("/"):
+                terminal.wait_for(f"{text}  ")  # in the list of commands, too
+            terminal.type("\r")
+
+        enter("change a file")
+        terminal.wait_for("the first is done")
+        enter("write another")
+        terminal.wait_for("the second is done")
+        assert truth.tree(workdir) == {"a.txt": b"two\n", "b.txt": b"new\n"}
+        enter("/undo")
+        terminal.wait_for("1 file restored on", "1 message reverted", gone="the second is done")
+        assert truth.tree(workdir) == {"a.txt": b"two\n"}
+        enter("/undo")
+        terminal.wait_for("2 message", gone="the first is done")
+        wait_until(lambda: truth.tree(workdir) == {"a.txt": b"one\n"}, "restored file")
+        enter("/redo")
+        terminal.wait_for("1 file changed again on", "the first is done")
+        assert truth.tree(workdir) == {"a.txt": b"two\n"}
+        enter("/redo")
+        terminal.wait_for("the second is done", gone="reverted")
+        wait_until(lambda: truth.tree(workdir) == {"a.txt": b"two\n", "b.txt": b"new\n"}, "file that is back")

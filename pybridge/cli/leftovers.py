@@ -75,7 +75,7 @@ def everything() -> list[Leftover]:
     folders = [
         ("mirrors", opencode / "mirrors"),
         ("session folders", opencode / "remote-sessions"),
-        ("state", locations.state_folder()),
+        ("state, with the undo journal", locations.state_folder()),
         ("logs", locations.log_folder()),
         ("data", locations.data_folder()),
         ("cache", platformdirs.user_cache_path("pybridge", appauthor=False)),

@@ -43,6 +43,8 @@ async def open_remote(target: Target, env: Mapping[str, str]) -> AsyncIterator[S
         session = await open_session(settings, host, target_slug=route.target.slug, host_name=str(route.target))
         closing.push_async_callback(session.sweeper.close)
         closing.callback(session.spool.close)
+        for swept in session.interrupted:
+            narrate(str(swept))
         yield session
 
 

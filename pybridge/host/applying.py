@@ -1,10 +1,11 @@
 """Compare-and-swap of remote files: the one request that puts new contents in place, and the reading of its answer.
 
 The request (laws 2 and 3) stages and verifies every new content beside its target, gives it the target's attributes,
-compares every target with the version it is expected to hold, and only then replaces them, back to back. A failure on
-the way takes back what was done. Where replacing would lose something (hard links, an owner, an ACL, a bind mount, a
-folder that is not writable), the content is refilled in place from the verified temporary, with the old content kept
-beside it until the new one is verified.
+compares every target with the version it is expected to hold, and only then replaces them, back to back. What was
+replaced is looked at once more: somebody who wrote into it in that very moment has it back. A failure on the way takes
+back what was done. Where replacing would lose something (hard links, an owner, an ACL, a bind mount, a folder that is
+not writable), the content is refilled in place from the verified temporary, with the old content kept beside it until
+the new one is verified.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Step:
         umask: permission bits that new files and folders do not get.
         uploaded: the temporary that already holds the content, or None: the request carries it.
         root: a folder above the target that must exist, or "": it is not created with the others.
+        top: the topmost of the folders that must be made for a new file, or "" for none.
     """
 
     change: Change
@@ -61,6 +63,7 @@ class Step:
     umask: int
     uploaded: str | None = None
     root: str = ""
+    top: str = ""
 
     @property
     def creates(self) -> bool:
@@ -81,14 +84,15 @@ class Step:
     def temporaries(self) -> tuple[str, ...]:
         """Every path this step may leave behind when the link dies."""
         bases = [self.temporary] + ([self.elsewhere] if self.elsewhere else [])
-        return tuple(path for base in bases for path in (base, base + "-old"))
+        return tuple(path for base in bases for path in (base, base + "-old", base + "-was"))
 
 
-def plan(change: Change, real: str, mode: int, facts: Facts, *, workdir: str | None = None) -> Step:
+def plan(change: Change, real: str, mode: int, facts: Facts, *, workdir: str | None = None, nearest: str = "") -> Step:
     """A step with names of its own for the temporaries.
 
     Args:
         workdir: the folder worked in; if it is gone, nothing is created in its place.
+        nearest: for a new file, the nearest folder above it that is there.
     """
     folder = posixpath.dirname(real)
     name = TEMPORARY_PREFIX + secrets.token_hex(8)
@@ -97,7 +101,21 @@ def plan(change: Change, real: str, mode: int, facts: Facts, *, workdir: str | N
         elsewhere = posixpath.join(facts.scratch, name)
     version = ABSENT if change.content is None else version_of(change.content, facts.algorithm)
     root = workdir if workdir is not None and real.startswith(workdir.rstrip("/") + "/") else ""
-    return Step(change, real, mode, posixpath.join(folder, name), elsewhere, version, facts.umask, root=root)
+    top = top_folder(folder, nearest) if nearest else ""
+    return Step(change, real, mode, posixpath.join(folder, name), elsewhere, version, facts.umask, root=root, top=top)
+
+
+def top_folder(folder: str, nearest: str) -> str:
+    """The topmost folder that must be made for `folder` to be there, "" for none.
+
+    Args:
+        folder: remote absolute path.
+        nearest: the nearest folder above it, or itself, that is there.
+    """
+    if folder == nearest or not posixpath.join(folder, "").startswith(posixpath.join(nearest, "")):
+        return ""
+    below = folder[len(posixpath.join(nearest, "")) :]
+    return posixpath.join(nearest, below.partition("/")[0])
 
 
 def apply_script(steps: Sequence[Step], facts: Facts) -> str:
@@ -105,11 +123,14 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     several = "1" if len(steps) > 1 else "0"
     # The last one goes first: folders may lie in those made before.
     backwards = list(reversed(list(enumerate(steps))))
-    undo = [f"pb_undo {i} {quote(s.change.path)} {quote(s.real)}" for i, s in backwards]
+    undo = [f"pb_undo {i} {quote(s.change.path)} {quote(s.real)} {_digest(s.version)}" for i, s in backwards]
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names. A dead link must not stop a rollback half-way.
     unset = " ".join(f"{name}{i}=" for i in range(len(steps)) for name in "GHMTX")
-    uploaded = "".join(f" T{i}={quote(s.uploaded)}" for i, s in enumerate(steps) if s.uploaded is not None)
+    # What was uploaded ahead of the request has made its folders already.
+    uploaded = "".join(
+        f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in enumerate(steps) if s.uploaded is not None
+    )
     lines = [f"{facts.settings} C= {unset}{uploaded}", "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
     for index, step in enumerate(steps):
         lines += _stage(index, step, facts)
@@ -131,7 +152,7 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
                 f"pb_put {index} {quote(step.real)} {_digest(step.change.expected)} {_digest(step.version)} {several}"
             )
     for index in range(len(steps)):
-        lines.append(f'rm -f "$T{index}" "$T{index}-old"')
+        lines.append(f'rm -f "$T{index}" "$T{index}-old" "$T{index}-was"')
     lines.append("printf 'done\\n'")
     return "\n".join(lines)
 
@@ -204,11 +225,11 @@ _REASONS: tuple[tuple[str, type[FileError], str], ...] = (
 def not_taken_back(step: Step) -> ChangeLeftError:
     """The error when a change of several was made and could not be taken back after another had failed."""
     path = step.change.path
-    places = " or ".join(f"{base}-old" for base in (step.temporary, step.elsewhere) if base)
+    places = " or ".join(f"{base}-*" for base in (step.temporary, step.elsewhere) if base)
     return ChangeLeftError(
         f"A change of {path} failed half-way and could not be taken back at once.",
         path=path,
-        next_step=f"Its old content lies in {places}; the next connection puts a torn file right.",
+        next_step=f"What it held before lies in {places}; the next connection puts a torn file right. Read it again.",
     )
 
 

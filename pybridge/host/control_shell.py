@@ -47,6 +47,8 @@ class ControlShell:
         self._process = process
         self.identity = identity
         self.usable = True
+        self.is_kept = False
+        """Its borrower goes on with it after giving it back, and closes it."""
 
     @classmethod
     async def start(

@@ -65,7 +65,7 @@ def _parse_one(record: bytes, status: bytes, request: Fetch, facts: Facts) -> Fe
             loop = FileError(f"{path} is a symlink that leads nowhere: they go in a circle.", path=path)
             return Fetched(path, real, error=loop)
         siblings = tuple(decode_text(name) for name in rest.split(b"\0") if name)
-        return Fetched(path, real, version=ABSENT, siblings=siblings)
+        return Fetched(path, real, version=ABSENT, siblings=siblings, nearest=decode_text(stat_bytes))
     stat = _parse_stat(stat_bytes, kind)
     if how == b"e":
         unreadable = FilePermissionError(

@@ -1,20 +1,24 @@
-"""Remote files: each operation is one request to a control shell, whatever the number of files."""
+"""Changing remote files: all or none, and the truth about it when the link dies on the way (laws 2 and 3)."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import posixpath
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pybridge.errors import (
+    AuthenticationError,
     ChangeLeftError,
+    ChannelError,
+    ConnectError,
     ConnectionLostError,
-    FileError,
+    HostKeyError,
     IsDirectoryError,
     OutcomeUnknownError,
+    ProtocolError,
     RemoteError,
     RemoteTimeoutError,
     SpecialFileError,
@@ -23,26 +27,10 @@ from pybridge.errors import (
 from pybridge.host.applying import Step, apply_script, conflicts, plan
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
-from pybridge.host.fetching import (
-    fetch_script,
-    list_script,
-    parse_fetched,
-    parse_list,
-    parse_slice,
-    slice_script,
-)
-from pybridge.host.framing import new_marker, quote
-from pybridge.host.model import (
-    ABSENT,
-    Applied,
-    Change,
-    Entry,
-    Fetch,
-    Fetched,
-    FileKind,
-    Slice,
-    VersionConflict,
-)
+from pybridge.host.file_reader import SLOWEST_BYTES_PER_SECOND, FileReader
+from pybridge.host.framing import quote
+from pybridge.host.model import ABSENT, Applied, Change, Fetch, FileKind, VersionConflict
+from pybridge.host.recovery import Settled, Settlement, UnfinishedRequest, recover, unfinished
 from pybridge.host.safeguards import NoRecords, NoTurns, Recorder, TurnTaker
 from pybridge.host.shells import ControlShells
 from pybridge.host.uploading import Uploader
@@ -50,18 +38,28 @@ from pybridge.host.uploading import Uploader
 INLINE_BYTES = 512 * 1024
 """Content up to this size travels inside the request; more goes ahead of it on a stream of its own."""
 
-SLOWEST_BYTES_PER_SECOND = 64 * 1024
 SLOWEST_STEP = 1.0
 """Seconds for the processes one change starts, on a slow remote."""
 
-_REMEMBERED = 4096
+SETTLE_PAUSES = (0.0, 1.0, 3.0)
+"""Seconds before each attempt to reach the remote again when the link died under a change."""
+
+log = logging.getLogger(__name__)
 
 
 class NothingWrittenError(ConnectionLostError):
-    """The link died, and a look over a new one shows that none of the changes was made."""
+    """The link died, and a look over a new one shows that none of the changes was made, or that all were taken back."""
 
 
-class Files:
+class _Interrupted(Exception):
+    """What was sent may be carried out, or not, or in part."""
+
+    def __init__(self, cause: RemoteError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Files(FileReader):
     """Files of one host.
 
     Args:
@@ -71,66 +69,12 @@ class Files:
     """
 
     def __init__(self, shells: ControlShells, facts: Facts, uploader: Uploader) -> None:
-        self._shells = shells
-        self._facts = facts
+        super().__init__(shells, facts)
         self._uploader = uploader
-        self._real: OrderedDict[str, Fetched] = OrderedDict()
         self.records: Recorder = NoRecords()
         self.turns: TurnTaker = NoTurns()
         self.workdir: str | None = None
         """The folder worked in, symlinks resolved: where it is gone, no file is created as if it were a new one."""
-
-    def use_facts(self, facts: Facts) -> None:
-        """Go on with what is known better by now."""
-        self._facts = facts
-
-    async def fetch(self, requests: Sequence[Fetch]) -> list[Fetched]:
-        """Each file as it is now, all in one round trip.
-
-        Raises:
-            ConnectionLostError, RemoteTimeoutError, ProtocolError: none could be looked at.
-        """
-        if not requests:
-            return []
-        marker = new_marker()
-        timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
-        reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
-        answers = parse_fetched(reply.stdout, requests, self._facts, marker)
-        for answer in answers:
-            self._remember(answer)
-        return answers
-
-    async def fetch_one(self, path: str, **options: object) -> Fetched:
-        """One file as it is now; `options` as in `Fetch`."""
-        return (await self.fetch([Fetch(path, **options)]))[0]  # type: ignore[arg-type]
-
-    async def slice(self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004) -> Slice:
-        """Some lines of a file too large to fetch.
-
-        Args:
-            path: remote absolute path.
-            first_line: counts from 1.
-            max_lines: at most so many.
-            max_line_bytes: each cut to this length.
-
-        Raises:
-            FileError: it could not be read.
-        """
-        marker = new_marker()
-        fetched = self._real.get(path) or await self.fetch_one(path, max_bytes=0)
-        script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, self._facts, marker)
-        reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True)
-        total, head, lines = parse_slice(reply.stdout, fetched.path, marker)
-        return Slice(fetched, lines, total, head)
-
-    async def list(self, path: str) -> list[Entry]:
-        """Everything in a folder, in no order that matters.
-
-        Raises:
-            FileMissingError, NotDirectoryError, FilePermissionError: it cannot be listed.
-        """
-        reply = await self._shells.request(list_script(path, self._facts), timeout=2 * DEFAULT_TIMEOUT, retry=True)
-        return parse_list(reply.stdout, reply.status, path)
 
     async def apply(self, changes: Sequence[Change]) -> list[Applied]:
         """Make all changes or none, each only if its target still is the expected version. One round trip.
@@ -149,48 +93,67 @@ class Files:
                 raise
             return await self._apply_once(changes)
         except NothingWrittenError:
-            # The link had died before the request reached the remote: once more, over a new one.
-            return await self._apply_again(changes)
-
-    async def _apply_again(self, changes: Sequence[Change]) -> list[Applied]:
-        try:
+            # Nothing of it was made, and nothing of it can be made any more: once more, over a new connection.
             return await self._apply_once(changes)
-        except VersionConflict as conflict:
-            # The first request was under way after all, and has been carried out since.
-            steps = [await self._plan(change) for change in changes]
-            now = {fetched.path: fetched.version for fetched in conflict.current}
-            if any(now.get(step.change.path) != step.version for step in steps):
-                raise
-            return [Applied(step.change.path, step.version) for step in steps]
+
+    async def recover(self, requests: Sequence[UnfinishedRequest]) -> dict[str, Settlement]:
+        """Settle requests that nobody waits for any more; see `recovery.recover`. Waits for the turn of their files."""
+        if not requests:
+            return {}
+        async with self.turns.take([left.target for request in requests for left in request.leftovers]):
+            return await recover(self._shells, self._facts, requests)
 
     async def _apply_once(self, changes: Sequence[Change]) -> list[Applied]:
         steps = [await self._plan(change) for change in changes]
-        async with self._shells.lend() as shell:
-            key = await asyncio.to_thread(self.records.begin, steps, shell.identity)
+        async with contextlib.AsyncExitStack() as lent:
+            shell = await lent.enter_async_context(self._shells.lend())
+            request = unfinished(steps, shell.identity)
+            await asyncio.to_thread(self.records.begin, request)
             try:
-                answered = await self._apply_with(shell, steps)
-            except (VersionConflict, FileError) as error:
-                if not isinstance(error, (OutcomeUnknownError, ChangeLeftError)):
-                    await asyncio.to_thread(self.records.done, key)
+                await self._upload(shell, steps)
+                differing = await self._replace(shell, steps)
+                await asyncio.to_thread(self.records.done, request.key)
+            except _Interrupted as interrupted:
+                # Its place may be the only one. Only then closed: what it started is found as long as it lives.
+                shell.is_kept = True
+                await lent.aclose()
+                try:
+                    await self._settle(request, interrupted.cause)
+                finally:
+                    shell.close()
+                differing = []
+            except ChangeLeftError:
+                self.records.abandon(request.key)
                 raise
-            if answered:
-                await asyncio.to_thread(self.records.done, key)
+            except RemoteError:
+                await asyncio.to_thread(self.records.done, request.key)
+                raise
+            except BaseException:
+                self.records.abandon(request.key)
+                raise
+        if differing:
+            current = await self.fetch([Fetch(step.change.path) for step in differing])
+            raise VersionConflict(tuple(current))
         for step in steps:
             self._real.pop(step.change.path, None)
         return [Applied(step.change.path, step.version) for step in steps]
 
-    async def _apply_with(self, shell: ControlShell, steps: list[Step]) -> bool:
-        """Make the request; false if it was made but its answer was lost, so that temporaries may remain."""
-        size = 0
+    async def _upload(self, shell: ControlShell, steps: list[Step]) -> None:
+        """Send large contents ahead; `steps` then names where they lie."""
         for index, step in enumerate(steps):
             content = step.change.content or b""
-            size += len(content)
-            if len(content) > INLINE_BYTES:
-                try:
+            if len(content) <= INLINE_BYTES:
+                continue
+            try:
+                with _interruptible(ConnectionLostError):
                     steps[index] = replace(step, uploaded=await self._uploader.upload(content, step))
-                except (FileError, RemoteTimeoutError):
-                    await self._remove_temporaries(shell, steps)
-                    raise
+            except RemoteError:
+                await self._remove_temporaries(shell, steps)
+                raise
+
+    async def _replace(self, shell: ControlShell, steps: Sequence[Step]) -> list[Step]:
+        """Make the request; returns the steps whose target is another version, none if all changes were made."""
+        size = sum(len(step.change.content or b"") for step in steps)
         timeout = 2 * DEFAULT_TIMEOUT + size / SLOWEST_BYTES_PER_SECOND + len(steps) * SLOWEST_STEP
         async with contextlib.AsyncExitStack() as turn:
             try:
@@ -198,59 +161,73 @@ class Files:
             except RemoteError:
                 await self._remove_temporaries(shell, steps)
                 raise
-            try:
+            with _interruptible(ConnectionLostError, RemoteTimeoutError, ProtocolError, OutcomeUnknownError):
                 reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
-                differing = conflicts(reply, steps)
-            except (ConnectionLostError, RemoteTimeoutError) as error:
-                await self._resolve(steps, error)
-                return False
-        if differing:
-            current = await self.fetch([Fetch(step.change.path) for step in differing])
-            raise VersionConflict(tuple(current))
-        return True
+                return conflicts(reply, steps)
 
     async def _remove_temporaries(self, shell: ControlShell, steps: Sequence[Step]) -> None:
+        """Take away what was uploaded, and the folders made for it."""
         # One `rm` for each step: there may be more paths than one takes.
-        lines = ("rm -f " + " ".join(quote(path) for path in step.temporaries) for step in steps)
-        await shell.request("\n".join(lines))
+        lines = ["rm -f " + " ".join(quote(path) for path in step.temporaries) for step in steps]
+        for step in reversed(steps):
+            folder = posixpath.dirname(step.real)
+            while step.top and len(folder) >= len(step.top):
+                lines.append(f"rmdir {quote(folder)} 2>/dev/null")
+                folder = posixpath.dirname(folder)
+        with _interruptible(RemoteError):
+            await shell.request("\n".join(lines))
 
-    async def _resolve(self, steps: Sequence[Step], cause: RemoteError) -> None:
-        """Find out over a new connection whether the request was carried out before the link died.
+    async def _settle(self, request: UnfinishedRequest, cause: RemoteError) -> None:
+        """Find out over a new connection what became of an interrupted request, and finish it or take it back.
 
         Raises:
-            OutcomeUnknownError: that cannot be found out (also when the remote may still be at it), or only some of
-                the files are new.
-            NothingWrittenError: none of the changes was made.
+            NothingWrittenError: none of its changes was made, or all were taken back.
+            OutcomeUnknownError: that cannot be found out now, or somebody has changed one of the files since.
         """
+        paths = ", ".join(left.path for left in request.leftovers)
+        settlement = None
         try:
-            now = await self.fetch([Fetch(step.change.path) for step in steps])
-        except RemoteError:
-            names = ", ".join(step.change.path for step in steps)
+            settlement = await self._recover_soon(request)
+        finally:
+            if settlement is None or settlement.state is Settled.ALIVE:
+                self.records.abandon(request.key)
+        if settlement is None or settlement.state is Settled.ALIVE:
             raise OutcomeUnknownError(
-                f"The connection ended while {names} was being written; whether it was is not known.",
-                path=steps[0].change.path,
-                next_step="Each file is either entirely old or entirely new. Read it again before you go on.",
+                f"Writing {paths} was interrupted, and whether it was done is not known: {cause.message}",
+                path=request.leftovers[0].path,
+                next_step="It is done or taken back as a whole once the remote can be reached. Read again before you "
+                "go on.",
             ) from cause
-        new = [answer.version == step.version for answer, step in zip(now, steps, strict=True)]
-        if all(new):
+        await asyncio.to_thread(self.records.done, request.key)
+        for left in request.leftovers:
+            self._real.pop(left.path, None)
+        if settlement.is_made:
             return
-        old = [answer.version == step.change.expected for answer, step in zip(now, steps, strict=True)]
-        if not any(new) and (isinstance(cause, RemoteTimeoutError) or not all(old)):
-            raise OutcomeUnknownError(
-                f"The remote did not say how writing {steps[0].change.path} went, and may still be at it.",
-                path=steps[0].change.path,
-                next_step="Read it again before you go on.",
+        if settlement.is_not_made:
+            raise NothingWrittenError(
+                f"Writing {paths} was interrupted, and nothing was changed: {cause.message}", next_step="Try again."
             ) from cause
-        if any(new):
-            made = ", ".join(step.change.path for step, done in zip(steps, new, strict=True) if done)
-            raise OutcomeUnknownError(
-                f"The connection ended in the middle of the change. Only these files are new: {made}.",
-                path=steps[0].change.path,
-                next_step="Read the files again before you go on.",
-            ) from cause
-        raise NothingWrittenError(
-            "The connection ended before anything was written; no file was changed.", next_step="Try again."
+        raise OutcomeUnknownError(
+            f"Writing {paths} was interrupted ({cause.message}), and somebody else has changed "
+            f"{', '.join(settlement.kept)} meanwhile; what had been done to the others was taken back.",
+            path=request.leftovers[0].path,
+            next_step="Read the files again before you go on.",
         ) from cause
+
+    async def _recover_soon(self, request: UnfinishedRequest) -> Settlement | None:
+        """Settle it, with some patience for a link that is coming back; None if it cannot be reached."""
+        for pause in SETTLE_PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                return (await self.recover([request])).get(request.key)
+            except (ConnectionLostError, ConnectError, ChannelError) as error:
+                if isinstance(error, AuthenticationError | HostKeyError):
+                    break
+                log.info("an interrupted change cannot be settled yet: %s", error)
+            except RemoteError as error:
+                log.info("an interrupted change cannot be settled: %s", error)
+                break
+        return None
 
     async def _plan(self, change: Change) -> Step:
         known = self._real.get(change.path)
@@ -276,10 +253,12 @@ class Files:
             return replace(
                 plan(change, posixpath.join(posixpath.dirname(change.path), "x"), mode, self._facts), real=known.real
             )
-        return plan(change, known.real, mode, self._facts, workdir=self.workdir)
+        return plan(change, known.real, mode, self._facts, workdir=self.workdir, nearest=known.nearest)
 
-    def _remember(self, answer: Fetched) -> None:
-        self._real[answer.path] = replace(answer, content=None, siblings=())
-        self._real.move_to_end(answer.path)
-        while len(self._real) > _REMEMBERED:
-            self._real.popitem(last=False)
+
+@contextlib.contextmanager
+def _interruptible(*errors: type[RemoteError]) -> Iterator[None]:
+    try:
+        yield
+    except errors as error:
+        raise _Interrupted(error) from error

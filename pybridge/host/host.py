@@ -15,7 +15,7 @@ from pybridge.host.files import Files
 from pybridge.host.login_environment import LoginEnvironment, capture
 from pybridge.host.model import Command, CommandResult, Fetched
 from pybridge.host.place import Place, expand, parse_place, place_script
-from pybridge.host.recovery import Leftover, Recovered, recover
+from pybridge.host.recovery import Settlement, UnfinishedRequest
 from pybridge.host.scripts_runner import Scripts
 from pybridge.host.search import Search
 from pybridge.host.shell_carrier import ShellCarrier
@@ -120,9 +120,9 @@ class Host:
         """The output of a small script of our own that changes nothing."""
         return (await self._control.request(script, timeout=timeout, retry=True)).stdout
 
-    async def recover(self, leftovers: Sequence[Leftover]) -> dict[str, Recovered]:
-        """Put right what dead shells left behind; see `recovery.recover`."""
-        return await recover(self._control, self.facts, leftovers)
+    async def recover(self, requests: Sequence[UnfinishedRequest]) -> dict[str, Settlement]:
+        """Settle requests whose makers are gone; see `recovery.recover`."""
+        return await self.files.recover(requests)
 
     async def login_captured(self) -> LoginEnvironment:
         """The login environment, once it is there.

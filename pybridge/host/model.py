@@ -76,6 +76,7 @@ class Fetched:
         unchanged: the version asked with `held` still stands; use the content you hold.
         error: why it could not be read although it exists (permission, I/O error): raise it.
         siblings: for a missing file, names in its folder (bounded), for "Did you mean".
+        nearest: for a missing file, the nearest folder above it that is there.
     """
 
     path: str
@@ -86,6 +87,7 @@ class Fetched:
     unchanged: bool = False
     error: Exception | None = None
     siblings: tuple[str, ...] = ()
+    nearest: str = ""
 
     @property
     def kind(self) -> FileKind:

@@ -6,30 +6,36 @@ Both are kept on this machine by a room above; without one, nothing is recorded 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
-from pybridge.host.applying import Step
-from pybridge.host.control_shell import ShellIdentity
+from pybridge.host.recovery import UnfinishedRequest
 
 
 class Recorder(Protocol):
     """Records locally what a request may leave on the remote, before the request is made (law 2)."""
 
-    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
-        """Record it; returns a key."""
+    def begin(self, request: UnfinishedRequest) -> None:
+        """Record it."""
         ...
 
     def done(self, key: str) -> None:
         """Nothing of it remains."""
         ...
 
+    def abandon(self, key: str) -> None:
+        """Nobody waits for it any more: the next connection settles it."""
+        ...
+
 
 class NoRecords:
-    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
-        return ""
+    def begin(self, request: UnfinishedRequest) -> None:
+        return None
 
     def done(self, key: str) -> None:
+        return None
+
+    def abandon(self, key: str) -> None:
         return None
 
 

@@ -82,7 +82,7 @@ class ControlShells:
             finally:
                 if shell.usable and not self._closed:
                     self._give_back(shell)
-                else:
+                elif not shell.is_kept:
                     shell.close()
 
     async def request(self, request: str, *, timeout: float = DEFAULT_TIMEOUT, retry: bool = False) -> Reply:

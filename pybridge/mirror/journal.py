@@ -39,6 +39,7 @@ from pybridge.host.model import ABSENT, FileVersion
 from pybridge.locations import private_folder, slug, state_folder, write_private
 from pybridge.mirror.journal_dropped import Dropped, read_dropped
 from pybridge.mirror.journal_entry import (
+    ENTRY,
     ChangedFile,
     Entry,
     Image,
@@ -54,7 +55,7 @@ from pybridge.mirror.journal_entry import (
     version_here,
     with_state,
 )
-from pybridge.mirror.journal_trimming import ENTRY, trim
+from pybridge.mirror.journal_trimming import trim
 from pybridge.mirror.trimming import space_on_disk
 
 DEFAULT_MAX_BYTES = 256 * 1024 * 1024

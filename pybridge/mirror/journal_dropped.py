@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybridge.locations import write_private
-from pybridge.mirror.journal_entry import read_key
+from pybridge.mirror.journal_entry import ENTRY, read_key
 
 DROPPED = "dropped.json"
 REMEMBERED = 4000
@@ -61,7 +61,7 @@ def read_dropped(folder: Path) -> Dropped:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return Dropped()
     # One that is still there was to be dropped by a process that was killed before it came to that.
-    gone = tuple(change for change in changes if read_key(change.key) and not (folder / change.key).exists())
+    gone = tuple(change for change in changes if read_key(change.key) and not (folder / change.key / ENTRY).exists())
     times = [parsed[0] for change in gone if (parsed := read_key(change.key))]
     with contextlib.suppress(ValueError, TypeError):
         if older and first:

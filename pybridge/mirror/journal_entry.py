@@ -14,6 +14,7 @@ from typing import Any
 from pybridge.host.model import ABSENT, FileVersion
 
 FORMAT = 1
+ENTRY = "entry.json"
 ID_LENGTH = 8
 
 _LETTERS = "0123456789abcdefghjkmnpqrstvwxyz"  # none that is taken for another
@@ -203,7 +204,7 @@ def to_json(entry: Entry) -> bytes:
         "files": [asdict(file) for file in entry.files],
         "trouble": trouble,
     }
-    return json.dumps(data, indent=1).encode()
+    return json.dumps(data).encode()
 
 
 def from_json(data: bytes) -> Entry:

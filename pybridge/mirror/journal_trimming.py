@@ -15,11 +15,10 @@ import filelock
 
 from pybridge.locations import remove_abandoned
 from pybridge.mirror.journal_dropped import DroppedChange, remember_dropped
-from pybridge.mirror.journal_entry import from_json, read_key
+from pybridge.mirror.journal_entry import ENTRY, from_json, read_key
 from pybridge.mirror.process_lock import process_lock
 from pybridge.mirror.trimming import space_on_disk
 
-ENTRY = "entry.json"
 LOCK = ".lock"
 
 _YOUNG = 3600.0  # seconds in which a folder without an entry may be one in the making

@@ -3,39 +3,38 @@
 One small file holds everything about one request to the remote, put in place whole: it survives a kill at any moment,
 two processes write theirs side by side without a lock, and damage to one says nothing about the others. Nothing on the
 remote is ever removed that is not named in a record (law 2).
+
+Each process that changes files holds a lock for as long as it lives, and its records name it. So every other process
+can tell a request that is under way, which is none of its business, from one whose maker is gone, however it went.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pybridge.host.applying import Step
+import filelock
+
 from pybridge.host.control_shell import ShellIdentity
-from pybridge.host.model import ABSENT, FileVersion
-from pybridge.host.recovery import Leftover
+from pybridge.host.recovery import Leftover, UnfinishedRequest
 from pybridge.locations import private_folder, remove_abandoned, slug, write_private
 
-FORMAT = 1
+FORMAT = 2
+SWEEP_WAIT = 30.0
+"""Seconds to wait for another process that is settling requests."""
+
+_UNUSED_SECONDS = 3600.0
+_IDENTIFIER = re.compile(r"[0-9a-f]{16}")
 _LOGGER = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One request's leftovers.
-
-    Args:
-        key: names the record.
-        leftovers: what the request may have left, one entry per change; their keys begin with `key`.
-    """
-
-    key: str
-    leftovers: tuple[Leftover, ...]
 
 
 class TemporaryRecords:
@@ -49,36 +48,29 @@ class TemporaryRecords:
     def __init__(self, folder: Path, host: str) -> None:
         self._host = host
         self._folder = folder / slug(host)
+        self._maker = ""
+        self._maker_lock: filelock.BaseFileLock | None = None
+        self._starting = threading.Lock()
+        self._under_way: set[str] = set()
 
-    def begin(self, steps: Sequence[Step], owner: ShellIdentity) -> str:
+    def begin(self, request: UnfinishedRequest) -> None:
         """Record a request before its first byte is sent.
 
         A kill does not lose the record. A power failure of this machine may: then a hidden file stays on the remote,
         nothing worse, because the remote finishes a request it has received without us. So nobody waits for the disk.
 
-        Returns:
-            The record's key.
-
         Raises:
             LocalStorageError: it could not be recorded, so the request must not be made.
         """
-        key = secrets.token_hex(8)
-        leftovers = [
-            Leftover(
-                key=f"{key}-{index}",
-                path=step.change.path,
-                target=step.real,
-                temporaries=tuple(t for t in (step.temporary, step.elsewhere) if t is not None),
-                old_digest=_digest(step.change.expected),
-                new_digest=_digest(step.version),
-                owner=owner,
-            )
-            for index, step in enumerate(steps)
-        ]
         private_folder(self._folder)
-        data = {"format": FORMAT, "host": self._host, "leftovers": [asdict(left) for left in leftovers]}
-        write_private(self._file(key), json.dumps(data).encode(), durable=False)
-        return key
+        self._hold_maker_lock()
+        data = {"format": FORMAT, "host": self._host, "maker": self._maker, "request": asdict(request)}
+        self._under_way.add(request.key)
+        try:
+            write_private(self._file(request.key), json.dumps(data).encode(), durable=False)
+        except BaseException:
+            self._under_way.discard(request.key)
+            raise
 
     def done(self, key: str) -> None:
         """Nothing of that request remains on the remote."""
@@ -86,10 +78,52 @@ class TemporaryRecords:
             self._file(key).unlink(missing_ok=True)
         except OSError as error:  # the next connection finds nothing to put right and tries again
             _LOGGER.info("The record %s could not be removed: %s", key, error)
+        self._under_way.discard(key)
 
-    def pending(self) -> list[Record]:
-        """Every record, of this and other processes. Unreadable ones are left alone."""
-        found: list[Record] = []
+    def abandon(self, key: str) -> None:
+        """Nobody waits for that request any more: it may be settled."""
+        self._under_way.discard(key)
+
+    def pending(self) -> list[UnfinishedRequest]:
+        """Every request that is recorded, of this and other processes. Unreadable records are left alone."""
+        return [request for request, _ in self._records()]
+
+    def abandoned(self) -> list[UnfinishedRequest]:
+        """The requests nobody is waiting for: their makers are gone, or have given them up."""
+        found = []
+        makers: set[str] = set()
+        for request, maker in self._records():
+            makers.add(maker)
+            if maker == self._maker and self._maker:
+                if request.key not in self._under_way:
+                    found.append(request)
+            elif (is_gone := self._is_gone(maker)) is not False:
+                # Where nothing can be locked, its remote shell alone tells whether the maker lives.
+                found.append(request if is_gone else _without_fence(request))
+        self._remove_unused_locks(makers)
+        return found
+
+    @contextlib.asynccontextmanager
+    async def settling(self) -> AsyncIterator[bool]:
+        """Settle requests as the only process that does; false where another one has been at it all the time."""
+        lock = filelock.AsyncFileLock(
+            self._folder / "settling.lock", timeout=SWEEP_WAIT, mode=0o600, poll_interval=0.05, run_in_executor=False
+        )
+        try:
+            await lock.acquire()
+        except filelock.Timeout:
+            yield False
+            return
+        except NotImplementedError:  # a file system without locks: two that settle the same come to the same
+            yield True
+            return
+        try:
+            yield True
+        finally:
+            await lock.release()
+
+    def _records(self) -> list[tuple[UnfinishedRequest, str]]:
+        found: list[tuple[UnfinishedRequest, str]] = []
         remove_abandoned(self._folder)
         try:
             files = sorted(self._folder.glob("request-*.json"))
@@ -99,33 +133,76 @@ class TemporaryRecords:
         for file in files:
             try:
                 data = json.loads(file.read_bytes())
-                if data["format"] == FORMAT and data["host"] == self._host:
+                if data["format"] == FORMAT and data["host"] == self._host and _IDENTIFIER.fullmatch(data["maker"]):
                     key = file.stem.removeprefix("request-")
-                    found.append(Record(key, tuple(_leftover(key, left) for left in data["leftovers"])))
+                    found.append((_request(key, data["request"]), data["maker"]))
                     continue
             except FileNotFoundError:
                 continue  # another process was done with it
-            except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                 _LOGGER.warning("The record %s cannot be read and is left alone: %r", file, error)
                 continue
             _LOGGER.warning("The record %s is of another format or host and is left alone.", file)
         return found
 
+    def _hold_maker_lock(self) -> None:
+        with self._starting:
+            while not self._maker:
+                maker = secrets.token_hex(8)
+                lock = self._lock_of(maker)
+                try:
+                    lock.acquire()
+                except NotImplementedError:
+                    self._maker = maker
+                    return
+                # Somebody may have tidied it away between its making and its locking: then nobody would see it.
+                if Path(lock.lock_file).exists():
+                    self._maker, self._maker_lock = maker, lock
+                else:
+                    lock.release()
+
+    def _is_gone(self, maker: str) -> bool | None:
+        """Whether a maker's process has ended; None where that cannot be told."""
+        lock = self._lock_of(maker)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return False
+        except (OSError, NotImplementedError):
+            return None
+        lock.release()
+        return True
+
+    def _remove_unused_locks(self, needed: set[str]) -> None:
+        limit = time.time() - _UNUSED_SECONDS
+        for file in self._folder.glob("maker-*.lock"):
+            maker = file.stem.removeprefix("maker-")
+            with contextlib.suppress(OSError, filelock.Timeout, NotImplementedError):
+                if maker in needed or maker == self._maker or file.stat().st_mtime > limit:
+                    continue
+                with self._lock_of(maker).acquire(timeout=0):
+                    file.unlink(missing_ok=True)
+
+    def _lock_of(self, maker: str) -> filelock.BaseFileLock:
+        # Taken and released by different threads.
+        return filelock.FileLock(self._folder / f"maker-{maker}.lock", mode=0o600, thread_local=False)
+
     def _file(self, key: str) -> Path:
         return self._folder / f"request-{key}.json"
 
 
-def _digest(version: FileVersion) -> str:
-    return "absent" if version == ABSENT else version.digest
-
-
-def _leftover(key: str, data: dict[str, Any]) -> Leftover:
+def _request(key: str, data: dict[str, Any]) -> UnfinishedRequest:
     owner = data["owner"]
-    texts = {name: str(data[name]) for name in ("path", "target", "old_digest", "new_digest")}
-    number = int(str(data["key"]).rpartition("-")[2])
+    identity = ShellIdentity(int(owner["pid"]), str(owner["started"]), str(owner["boot_id"]))
+    return UnfinishedRequest(key, identity, tuple(_leftover(left) for left in data["leftovers"]))
+
+
+def _leftover(data: dict[str, Any]) -> Leftover:
+    names = ("path", "target", "old_digest", "new_digest", "top")
     return Leftover(
-        key=f"{key}-{number}",
-        temporaries=tuple(str(path) for path in data["temporaries"]),
-        owner=ShellIdentity(int(owner["pid"]), str(owner["started"]), str(owner["boot_id"])),
-        **texts,
+        temporaries=tuple(str(path) for path in data["temporaries"]), **{name: str(data[name]) for name in names}
     )
+
+
+def _without_fence(request: UnfinishedRequest) -> UnfinishedRequest:
+    return UnfinishedRequest(request.key, request.owner, request.leftovers, fence=False)

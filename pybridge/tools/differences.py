@@ -366,6 +366,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         shown_by="tests/tools/test_apply_patch.py::test_every_way_into_the_workspace_is_asked",
     ),
     Difference(
+        "interrupted-changes",
+        "Nothing can come between a change and its answer.",
+        "What became of a change whose answer the link's end has swallowed is told below the next answer.",
+        "Law 3: the model was told that it is unknown.",
+        shown_by="tests/tools/test_interrupted.py::test_the_next_answer_says_what_became_of_it",
+    ),
+    Difference(
         "large-files",
         "Files of any size are changed in memory.",
         "Files over 16 MB are not changed by edit, write and apply_patch; the error names bash.",

@@ -9,6 +9,7 @@ from pybridge.errors import RemoteError, ToolError
 from pybridge.tools import apply_patch, bash, edit, glob, grep, read, write
 from pybridge.tools.arguments import parse_arguments
 from pybridge.tools.context import ToolContext, ToolResult
+from pybridge.tools.interrupted import with_interrupted
 from pybridge.tools.long_text import shorten_error, shorten_result
 from pybridge.tools.lost_workdir import explained
 from pybridge.tools.session import Session
@@ -47,7 +48,8 @@ async def call(tool: str, raw_args: object, context: ToolContext, session: Sessi
         args = parse_arguments(tool, raw_args)
         if session.temporary is not None:
             await session.temporary.prepare(raw_args)
-        return shorten_result(await TOOLS[tool](args, context, session), session.spool)
+        result = shorten_result(await TOOLS[tool](args, context, session), session.spool)
+        return with_interrupted(result, session)
     except RemoteError as failure:
         error = await explained(failure, session)
         shorten_error(error, session.spool)

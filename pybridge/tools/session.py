@@ -31,7 +31,7 @@ from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.mirror.session_versions import SessionVersions
 from pybridge.mirror.spool import Spool
-from pybridge.mirror.sweep import Sweeper, sweep
+from pybridge.mirror.sweep import Sweeper, Swept
 from pybridge.mirror.temporaries import TemporaryRecords
 from pybridge.mirror.temporary_folders import TemporaryFolderRecords
 from pybridge.mirror.turns import Turns
@@ -131,6 +131,7 @@ class Session:
         temporary: the folder for temporary work outside the workspace.
         sudo: the folder through which sudo is given its password.
         journal: where changes are recorded before they are made; None if the user wants none.
+        interrupted: what became of changes that a lost link interrupted, as far as no answer has said so yet.
     """
 
     host: ToolHost
@@ -150,6 +151,7 @@ class Session:
     temporary: TemporaryFolder | None = None
     sudo: SudoFolder | None = None
     journal: Journal | None = None
+    interrupted: list[Swept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.local_files = LocalFiles(self.spool)
@@ -187,7 +189,9 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str, host
     host.files.records = temporaries
     host.files.turns = Turns(state_folder() / "turns", target_slug)
     host.files.workdir = workdir
-    await sweep(host, temporaries)
+    interrupted: list[Swept] = []
+    sweeper = Sweeper(host, temporaries, interrupted.extend)
+    await sweeper.first()
     spool = Spool(state_folder() / "output")
     await asyncio.to_thread(spool.empty)
     temporary_folders = TemporaryFolderRecords(state_folder() / "temporary-folders", target_slug)
@@ -201,7 +205,8 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str, host
         mapper=store.mapper,
         store=store,
         locks=FileLocks(timeout=LOCK_TIMEOUT),
-        sweeper=Sweeper(host, temporaries),
+        sweeper=sweeper,
+        interrupted=interrupted,
         spool=spool,
         anchors=(settings.anchor,) if settings.anchor is not None else (),
         temporary=TemporaryFolder(host, temporary_folders, host.facts.scratch),

@@ -15,6 +15,7 @@ from pybridge.errors import (
     FilePermissionError,
     NotDirectoryError,
 )
+from pybridge.host.checksums import version_of
 from pybridge.host.host import Host
 from pybridge.host.model import ABSENT, Change, Fetch, FileKind, VersionConflict
 from tests.host.conftest import Userland, busybox_programs, connected, local_host
@@ -232,3 +233,18 @@ async def test_an_unreadable_file_and_one_in_a_closed_folder_are_errors(nobody: 
     below.write_bytes(b"x")
     found = await nobody.files.fetch([Fetch(str(closed)), Fetch(str(below))])
     assert [type(file.error) for file in found] == [FilePermissionError, FilePermissionError]
+
+
+@pytest.mark.parametrize("content", [b"x", b"x" * 700_000], ids=["small", "uploaded"])
+async def test_law2_folders_made_for_a_change_that_fails_are_gone(local: Host, tmp_path: Path, content: bytes) -> None:
+    there = tmp_path / "there"
+    there.write_bytes(b"old")
+    changes = [
+        Change(str(tmp_path / "made" / "deep" / "f"), ABSENT, content),
+        Change(str(there), version_of(b"other", local.facts.algorithm), b"new"),
+    ]
+    with pytest.raises(VersionConflict):
+        await local.files.apply(changes)
+    with pytest.raises(FileError):
+        await local.files.apply([Change(str(tmp_path / "half" / ("x" * 300) / "f"), ABSENT, content)])
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pybridge.mirror.journal_entry import Entry, Side, State
+from pybridge.errors import FileChangedError, OutcomeUnknownError, ToolError
+from pybridge.mirror.journal import Journal
+from pybridge.mirror.journal_entry import Entry, Image, Origin, State, Target
 from pybridge.tools.session import Session
 from pybridge.tools.undoing import Outcome, Result, redo, undo
 from tests.tools.conftest import Remote
@@ -28,7 +32,7 @@ def tree(folder: Path) -> dict[str, tuple[bytes | str, int]]:
     found: dict[str, tuple[bytes | str, int]] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            found[path.name] = (os.readlink(path), 0)
+            found[path.name] = (str(path.readlink()), 0)
         elif path.is_file():
             found[str(path.relative_to(folder))] = (path.read_bytes(), path.stat().st_mode & 0o7777)
     return found
@@ -77,6 +81,272 @@ async def test_an_edit_a_write_and_a_patch_are_undone_and_redone_to_the_byte_and
     assert results(await redo(remote.session, journaled(remote.session))) == [Result.ALREADY] * 6
     assert results(await undo(remote.session, journaled(remote.session))) == [Result.RESTORED] * 6
     assert tree(folder) == before
+
+
+async def test_law1_no_other_file_is_touched(remote: Remote) -> None:
+    for name in ("mine.txt", "sub/other.txt", "sub/mine.txt"):
+        (remote.folder / name).parent.mkdir(exist_ok=True)
+        (remote.folder / name).write_text("one\n")
+    others = [remote.folder / "sub/other.txt", remote.folder / ".git"]
+    before = [(path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in others]
+    for name in ("mine.txt", "sub/mine.txt"):
+        await remote("edit", filePath=name, oldString="one", newString="two")
+    await undo(remote.session, journaled(remote.session))
+    await redo(remote.session, journaled(remote.session))
+    assert (remote.folder / "sub/mine.txt").read_text() == "two\n"
+    assert [(path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_ctime_ns) for path in others] == before
+    assert sorted(path.name for path in remote.folder.iterdir()) == [".git", "mine.txt", "sub"]
+    assert sorted(path.name for path in (remote.folder / "sub").iterdir()) == ["mine.txt", "other.txt"]
+
+
+async def test_law3_one_changed_file_keeps_the_whole_change_and_the_others_are_undone(remote: Remote) -> None:
+    for name in ("a", "b", "c"):
+        (remote.folder / name).write_text("one\nend\n")
+    patch = "*** Begin Patch\n" + "".join(f"*** Update File: {n}\n@@\n-one\n+two\n" for n in "ab") + "*** End Patch"
+    await remote("apply_patch", patchText=patch)
+    await remote("edit", filePath="c", oldString="one", newString="two")
+    (remote.folder / "b").write_text("two\nmine\n")
+    undone, refused = await undo(remote.session, journaled(remote.session))
+    assert results([undone, refused]) == [Result.RESTORED, Result.REFUSED]
+    assert refused.text == f"Changed since: {remote.folder}/b. Nothing of it was undone."
+    assert "-one\n+two\n end\n" in refused.details
+    assert " two\n-end\n+mine\n" in refused.details
+    assert [(remote.folder / name).read_text() for name in "abc"] == ["two\nend\n", "two\nmine\n", "one\nend\n"]
+    kept, _ = journaled(remote.session)
+    assert kept.state is State.MADE
+    assert kept.trouble is not None and kept.trouble.text == refused.text
+
+
+async def test_where_later_changes_of_ours_are_what_differs_they_are_named(remote: Remote) -> None:
+    (remote.folder / "a").write_text("one\n")
+    for old, new in (("one", "two"), ("two", "three"), ("three", "four")):
+        await remote("edit", filePath="a", oldString=old, newString=new)
+    first, second, third = journaled(remote.session)
+    (refused,) = await undo(remote.session, [first])
+    assert refused.result is Result.REFUSED
+    assert refused.first == (third.id, second.id)
+    assert f"undo those first: {third.id} {second.id}" in refused.text
+    assert refused.details == ""
+    assert results(await undo(remote.session, [second, third])) == [Result.RESTORED] * 2
+    assert (remote.folder / "a").read_text() == "two\n"
+    (refused,) = await redo(remote.session, [third])
+    assert (refused.result, refused.first) == (Result.REFUSED, (second.id,))
+    assert "redo those first" in refused.text
+    assert results(await undo(remote.session, [first])) == [Result.RESTORED]
+    assert results(await redo(remote.session, [third, first, second])) == [Result.RESTORED] * 3
+    assert (remote.folder / "a").read_text() == "four\n"
+
+
+async def test_many_changes_of_one_file_go_back_step_by_step_or_at_once(remote: Remote) -> None:
+    """Made, edited, removed, made again with another mode: together they come to what was there before."""
+    script = remote.folder / "run.sh"
+    script.write_text("one\n")
+    script.chmod(0o755)
+    await remote("edit", filePath="run.sh", oldString="one", newString="two")
+    await remote("apply_patch", patchText="*** Begin Patch\n*** Delete File: run.sh\n*** End Patch")
+    await remote("write", filePath="run.sh", content="three\n")
+    script.chmod(0o600)
+    await remote("write", filePath="new", content="1\n")
+    await remote("edit", filePath="new", oldString="1", newString="2")
+    after = tree(remote.folder)
+    assert results(await undo(remote.session, journaled(remote.session))) == [Result.RESTORED] * 5
+    assert tree(remote.folder) == {"run.sh": (b"one\n", 0o755)}
+    assert results(await redo(remote.session, journaled(remote.session))) == [Result.RESTORED] * 5
+    assert tree(remote.folder) == after
+
+
+async def test_a_removed_link_is_not_made_a_file(remote: Remote) -> None:
+    (remote.folder / "real").write_text("one\n")
+    (remote.folder / "link").symlink_to("real")
+    await remote("apply_patch", patchText="*** Begin Patch\n*** Delete File: link\n*** End Patch")
+    assert tree(remote.folder) == {"real": (b"one\n", 0o644)}
+    (refused,) = await undo(remote.session, journaled(remote.session))
+    assert refused.result is Result.REFUSED
+    assert f"was a symbolic link to {remote.folder}/real" in refused.text
+    assert tree(remote.folder) == {"real": (b"one\n", 0o644)}
+
+
+async def test_law3_a_link_that_leads_elsewhere_by_now_is_not_followed(remote: Remote) -> None:
+    for name in ("one", "two"):
+        (remote.folder / name).write_text("before\n")
+    (remote.folder / "link").symlink_to("one")
+    await remote("write", filePath="link", content="after\n")
+    (remote.folder / "link").unlink()
+    (remote.folder / "link").symlink_to("two")
+    (remote.folder / "two").write_text("after\n")
+    (refused,) = await undo(remote.session, journaled(remote.session))
+    assert refused.result is Result.REFUSED
+    assert "leads to" in refused.text
+    assert (remote.folder / "two").read_text() == "after\n"
+
+
+async def test_what_stands_in_the_way_by_now_stays(remote: Remote) -> None:
+    for name in ("folder", "fifo", "large", "gone", "sub/file"):
+        (remote.folder / name).parent.mkdir(exist_ok=True)
+        (remote.folder / name).write_text("one\n")
+        await remote("edit", filePath=name, oldString="one", newString="two")
+        (remote.folder / name).unlink()
+    (remote.folder / "folder").mkdir()
+    os.mkfifo(remote.folder / "fifo")
+    with (remote.folder / "large").open("wb") as large:
+        large.truncate(17 * 1024 * 1024)
+    (remote.folder / "sub").rmdir()
+    (remote.folder / "sub").write_text("a file now\n")
+    outcomes = {Path(o.entry.files[0].path).name: o for o in await undo(remote.session, journaled(remote.session))}
+    assert not any(outcome.well for outcome in outcomes.values())
+    assert "is a folder now" in outcomes["folder"].details
+    assert "FIFO" in outcomes["fifo"].details
+    assert "17825792 bytes now" in outcomes["large"].details
+    assert "+++ /dev/null\n@@ -1,1 +0,0 @@\n-two\n" in outcomes["gone"].details
+    assert all(entry.trouble for entry in journaled(remote.session))
+    assert (remote.folder / "sub").read_text() == "a file now\n"
+
+
+async def test_what_the_remote_does_not_take_is_said_and_the_others_are_undone(remote: Remote) -> None:
+    (remote.folder / "sub").mkdir()
+    (remote.folder / "sub/gone").write_text("one\n")
+    (remote.folder / "a").write_text("one\n")
+    await remote("apply_patch", patchText="*** Begin Patch\n*** Delete File: sub/gone\n*** End Patch")
+    await remote("edit", filePath="a", oldString="one", newString="two")
+    (remote.folder / "sub").rmdir()
+    (remote.folder / "sub").symlink_to("nowhere")
+    outcomes = await undo(remote.session, journaled(remote.session))
+    assert outcomes[0].result is Result.RESTORED
+    assert not outcomes[1].well
+    assert (remote.folder / "a").read_text() == "one\n"
+    assert journaled(remote.session)[0].trouble is not None
+
+
+async def test_the_session_that_made_a_change_goes_on_from_what_was_put_back(remote: Remote) -> None:
+    """The model's conversation is back at that point, too; another session that read our change is told."""
+    (remote.folder / "a").write_text("one\n")
+    await remote("edit", filePath="a", oldString="one", newString="two")
+    await remote("read", Call("ses_2"), filePath="a")
+    await undo(remote.session, journaled(remote.session))
+    with pytest.raises(FileChangedError):
+        await remote("write", Call("ses_2"), filePath="a", content="three\n")
+    await remote("write", filePath="a", content="three\n")
+    assert (remote.folder / "a").read_text() == "three\n"
+
+
+async def test_twenty_changes_are_undone_in_two_round_trips(desk: Desk) -> None:
+    for number in range(20):
+        desk.host.contents[f"/w/{number}"] = b"one\n"
+        await desk("edit", filePath=f"{number}", oldString="one", newString="two")
+    desk.host.fetches.clear()
+    desk.host.applies.clear()
+    assert results(await undo(desk.session, journaled(desk.session))) == [Result.RESTORED] * 20
+    assert (len(desk.host.fetches), len(desk.host.applies)) == (1, 1)
+    assert set(desk.host.contents.values()) == {b"one\n"}
+
+
+def pending(desk: Desk, state: State, *, minutes: int = 0) -> Entry:
+    assert desk.session.journal is not None
+    journal = desk.session.journal
+    journal._last_time = datetime.datetime.now(datetime.UTC)
+    entry = journal.begin(Origin("ses_1", "msg_1", "call_1", "edit"), [Image("/w/f", "/w/f", b"one\n", b"two\n")])
+    if minutes:
+        old = replace(entry, time=entry.time - datetime.timedelta(minutes=minutes))
+        (journal.records.folder / entry.key).rename(journal.records.folder / old.key)
+        entry = old
+    journal.records.mark(entry, state)
+    return entry
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.UNKNOWN])
+@pytest.mark.parametrize("minutes", [0, 11])
+async def test_whether_an_unfinished_change_was_made_is_told_by_the_file(
+    desk: Desk, state: State, minutes: int
+) -> None:
+    made = pending(desk, state, minutes=minutes)
+    desk.host.contents["/w/f"] = b"two\n"
+    assert results(await undo(desk.session, [made])) == [Result.RESTORED]
+    assert desk.host.contents["/w/f"] == b"one\n"
+    not_made = pending(desk, state, minutes=minutes)
+    assert results(await redo(desk.session, [not_made])) == [Result.ALREADY]
+    assert results(await undo(desk.session, [not_made])) == [Result.NOT_MADE]
+    assert desk.host.contents["/w/f"] == b"one\n"
+    # A young one may be under way in another process, which will note how it went.
+    (now,) = [entry for entry in journaled(desk.session) if entry.id == not_made.id]
+    assert now.state is (State.NOT_MADE if minutes else state)
+    other = pending(desk, state, minutes=minutes)
+    desk.host.contents["/w/f"] = b"mine\n"
+    assert results(await undo(desk.session, [other])) == [Result.REFUSED]
+    assert desk.host.contents["/w/f"] == b"mine\n"
+
+
+async def test_a_change_noted_as_not_made_is_not_undone_by_chance(desk: Desk) -> None:
+    entry = pending(desk, State.NOT_MADE)
+    desk.host.contents["/w/f"] = b"two\n"
+    assert results(await undo(desk.session, [entry])) == [Result.NOT_MADE]
+    assert desk.host.contents["/w/f"] == b"two\n"
+
+
+async def test_a_lost_copy_is_said_and_kept_in_mind(desk: Desk) -> None:
+    entry = pending(desk, State.MADE)
+    desk.host.contents["/w/f"] = b"two\n"
+    assert desk.session.journal is not None
+    (desk.session.journal.records.folder / entry.key / "before-0").write_bytes(b"torn")
+    (outcome,) = await undo(desk.session, [entry])
+    assert outcome.result is Result.MISSING
+    assert outcome.entry.trouble is not None
+    assert desk.host.contents["/w/f"] == b"two\n"
+
+
+async def test_law3_a_change_of_another_host_is_never_put_here(desk: Desk, tmp_path: Path) -> None:
+    elsewhere = Journal(tmp_path / "journal", Target("other-host", "other", "other", "/w"))
+    entry = elsewhere.begin(Origin("ses_1", "m", "c", "edit"), [Image("/w/f", "/w/f", b"one\n", b"two\n")])
+    desk.host.contents["/w/f"] = b"two\n"
+    assert results(await undo(desk.session, [entry])) == [Result.MISSING]
+    assert desk.host.contents["/w/f"] == b"two\n"
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_law3_a_change_made_while_we_undo_is_not_lost(desk: Desk, number: int) -> None:
+    for index in range(number):
+        desk.host.contents[f"/w/{index}"] = b"one\n"
+        await desk("edit", filePath=f"{index}", oldString="one", newString="two")
+
+    def interfere() -> None:
+        desk.host.contents["/w/0"] = b"mine\n"
+
+    desk.host.before_apply = interfere
+    outcomes = await undo(desk.session, journaled(desk.session))
+    assert results(outcomes) == [Result.RESTORED] * (number - 1) + [Result.REFUSED]
+    assert "+mine\n" in outcomes[-1].details
+    assert desk.host.contents == {"/w/0": b"mine\n"} | {f"/w/{index}": b"one\n" for index in range(1, number)}
+
+
+async def test_what_broke_off_in_the_middle_is_found_out_by_the_next(desk: Desk) -> None:
+    for index in range(2):
+        desk.host.contents[f"/w/{index}"] = b"one\n"
+        await desk("edit", filePath=f"{index}", oldString="one", newString="two")
+
+    def lose() -> None:
+        desk.host.contents["/w/1"] = b"one\n"
+        raise OutcomeUnknownError("The link died.", path="/w/1")
+
+    desk.host.before_apply = lose
+    outcomes = await undo(desk.session, journaled(desk.session))
+    assert results(outcomes) == [Result.ALREADY, Result.ERROR]
+    desk.host.before_apply = lambda: None
+    assert results(await undo(desk.session, journaled(desk.session))) == [Result.ALREADY, Result.RESTORED]
+    assert {entry.state for entry in journaled(desk.session)} == {State.UNDONE}
+
+
+async def test_what_somebody_put_back_by_hand_counts_as_undone(desk: Desk) -> None:
+    entry = pending(desk, State.MADE)
+    desk.host.contents["/w/f"] = b"one\n"
+    (outcome,) = await undo(desk.session, [entry])
+    assert (outcome.result, outcome.entry.state) == (Result.ALREADY, State.UNDONE)
+    assert results(await redo(desk.session, [entry])) == [Result.RESTORED]
+    assert desk.host.contents["/w/f"] == b"two\n"
+
+
+async def test_without_a_journal_undo_says_so(desk: Desk) -> None:
+    desk.session.journal = None
+    with pytest.raises(ToolError, match="No journal"):
+        await undo(desk.session, [])
 
 
 async def test_a_file_made_again_is_one_for_the_changes_after_it(desk: Desk) -> None:

@@ -27,6 +27,8 @@ pb_rmdir() {
   eval "pb_top=\${G$1}"
   [ -n "$pb_top" ] || return
   pb_a=$2
+  # making them may have failed half-way
+  while [ ! -d "$pb_a" ] && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
   while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
 }
 
@@ -65,11 +67,9 @@ pb_prepare() { # index real old-digest new-mode folder
     [ "$4" = - ] || chmod "$4" "$pb_t" || pb_fail "$1" chmod
     return
   fi
-  [ -e "$2" ] || return 0 # pb_check finds it gone
-  [ -w "$2" ] || {
-    printf '%s: Permission denied\n' "$2" >&2
-    pb_fail "$1" denied
-  }
+  [ -f "$2" ] || return 0 # pb_check finds it gone, or something else
+  # opened for appending, nothing changes, and the system says why it may not be
+  [ -w "$2" ] || (: >> "$2") || pb_fail "$1" denied
   pb_stat "$2"
   pb_old=$S
   set -- "$1" "$2" "$3" "$4" "$5" $S
@@ -87,6 +87,10 @@ pb_prepare() { # index real old-digest new-mode folder
   if [ "$PB_CP" = 1 ]; then
     cp --attributes-only --preserve=mode,ownership,xattr "$2" "$pb_t" 2>/dev/null || eval "H$1=refill"
   else
+    # made private, unless the folder's default ACL entries apply to new files
+    pb_stat "$pb_t"
+    pb_m=${S#* }
+    case ${pb_m%% *} in [0-7]*00 | ????------*) ;; *) eval "H$1=refill"; return ;; esac
     chown "${10}:${11}" "$pb_t" 2>/dev/null
     case $7 in
       [0-7]*) chmod "$7" "$pb_t" ;;
@@ -127,12 +131,14 @@ pb_check() { # index path real digest
   fi
 }
 
-# put change $1 in place; its old content is kept in the temporary's name + -old where it can be needed
+# put change $1 in place. What it replaces is kept until all is done: the file itself under the temporary's name + -was,
+# or a copy of what is about to be refilled as + -old.
 pb_put() { # index real old-digest new-digest keep-backup
   eval "pb_t=\$T$1 pb_h=\$H$1"
   case $pb_h in
     link)
       if ln "$pb_t" "$2" 2>/dev/null; then
+        pb_astray "$1" "$2"
         rm -f "$pb_t"
       elif [ -e "$2" ] || [ -h "$2" ]; then
         pb_conflict "$1"
@@ -143,17 +149,27 @@ pb_put() { # index real old-digest new-digest keep-backup
       return
       ;;
     move)
+      pb_l=1
+      if ! ln "$2" "$pb_t-was" 2>/dev/null; then
+        pb_l=0
+        [ "$5" = 0 ] || cp -p "$2" "$pb_t-was" || pb_fail "$1" backup
+      fi
+      # Compared again: the other changes took their time, and one of them may have reached this file by another name.
       if [ "$5" = 1 ]; then
-        ln "$2" "$pb_t-old" 2>/dev/null || cp -p "$2" "$pb_t-old" || pb_fail "$1" backup
-        # Compared again: the other changes took their time, and one of them may have reached this file by another name.
-        pb_dig "$pb_t-old"
+        pb_dig "$pb_t-was"
         [ "$D" = "$3" ] || pb_conflict "$1"
       fi
       if mv -f "$pb_t" "$2" 2>/dev/null; then
+        pb_astray "$1" "$2"
         eval "X$1=moved"
+        # And what was replaced once more: somebody may have written into it between the compare and the replace.
+        if [ "$pb_l" = 1 ]; then
+          pb_dig "$pb_t-was"
+          [ "$D" = "$3" ] || pb_conflict "$1"
+        fi
         return
       fi
-      rm -f "$pb_t-old"
+      rm -f "$pb_t-was"
       ;;
   esac
   eval "pb_m=\$M$1"
@@ -166,6 +182,14 @@ pb_put() { # index real old-digest new-digest keep-backup
   [ "$D" = "$4" ] || pb_fail "$1" refill
   case $pb_m in [0-7]*) chmod "$pb_m" "$2" 2>/dev/null ;; esac
   return 0
+}
+
+# a folder has just taken the place of $2, so that the new content went into it: out of it again
+pb_astray() { # index real
+  [ ! -d "$2" ] || {
+    rm -f "$2/${pb_t##*/}"
+    pb_conflict "$1"
+  }
 }
 
 pb_conflict() {
@@ -182,16 +206,22 @@ pb_remove() { # index path temporary
 }
 
 # take change $1 back; what cannot be taken back keeps its backup for the next connection
-pb_undo() { # index path real
+pb_undo() { # index path real new-digest
   eval "pb_t=\$T$1 pb_x=\$X$1 X$1="
   case $pb_x in
+    new | moved)
+      # Somebody may have changed it since it was put in place.
+      pb_dig "$3"
+      [ "$D" = "$4" ]
+      ;;
+  esac && case $pb_x in
     new) rm -f "$3" ;;
-    moved) mv -f "$pb_t-old" "$3" ;;
+    moved) mv -f "$pb_t-was" "$3" ;;
     refilled) cmp -s "$pb_t-old" "$3" || cat < "$pb_t-old" > "$3" ;;
     removed) mv -f "$pb_t-old" "$2" ;;
   esac || {
     printf 'left %s\n' "$1"
     return
   }
-  [ -z "$pb_t" ] || rm -f "$pb_t" "$pb_t-old"
+  [ -z "$pb_t" ] || rm -f "$pb_t" "$pb_t-old" "$pb_t-was"
 }

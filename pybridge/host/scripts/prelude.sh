@@ -93,7 +93,7 @@ pb_names() {
 
 # One file: KIND NUL REAL NUL STAT NUL HOW NUL [content or names] NUL MARKER SP STATUS LF
 # KIND f d s m; HOW: y content follows, u unchanged, b too big, e unreadable, n none;
-# for a missing file: absent, denied, notdir, loop (a symlink that leads nowhere)
+# for a missing file: absent, denied, notdir, loop (a symlink that leads nowhere); STAT is the nearest folder there is
 pb_fetch() { # path held max marker
   pb_real "$1"
   pb_f=$R pb_rc=0
@@ -109,7 +109,7 @@ pb_fetch() { # path held max marker
     [ -d "$pb_a" ] || pb_c=notdir
     [ -d "$pb_a" ] && [ ! -x "$pb_a" ] && pb_c=denied
     [ -h "$pb_f" ] && pb_c=loop
-    printf 'm\000%s\000\000%s\000' "$pb_f" "$pb_c"
+    printf 'm\000%s\000%s\000%s\000' "$pb_f" "$pb_a" "$pb_c"
     [ -d "$pb_d" ] && [ -r "$pb_d" ] && pb_names "$pb_d" 1000
   else
     pb_stat "$pb_f"

@@ -1,0 +1,98 @@
+"""Reading remote files: each operation is one request to a control shell, whatever the number of files."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pybridge.host.control_shell import DEFAULT_TIMEOUT
+from pybridge.host.facts import Facts
+from pybridge.host.fetching import (
+    fetch_script,
+    list_script,
+    parse_fetched,
+    parse_list,
+    parse_slice,
+    slice_script,
+)
+from pybridge.host.framing import new_marker
+from pybridge.host.model import Entry, Fetch, Fetched, Slice
+from pybridge.host.shells import ControlShells
+
+SLOWEST_BYTES_PER_SECOND = 64 * 1024
+
+_REMEMBERED = 4096
+
+
+class FileReader:
+    """The files of one host, as far as they are only looked at.
+
+    Args:
+        shells: the control shells that do the work.
+        facts: what the probe found.
+    """
+
+    def __init__(self, shells: ControlShells, facts: Facts) -> None:
+        self._shells = shells
+        self._facts = facts
+        self._real: OrderedDict[str, Fetched] = OrderedDict()
+        """Each path as it was when it was last looked at, without its content."""
+
+    def use_facts(self, facts: Facts) -> None:
+        """Go on with what is known better by now."""
+        self._facts = facts
+
+    async def fetch(self, requests: Sequence[Fetch]) -> list[Fetched]:
+        """Each file as it is now, all in one round trip.
+
+        Raises:
+            ConnectionLostError, RemoteTimeoutError, ProtocolError: none could be looked at.
+        """
+        if not requests:
+            return []
+        marker = new_marker()
+        timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
+        reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
+        answers = parse_fetched(reply.stdout, requests, self._facts, marker)
+        for answer in answers:
+            self._remember(answer)
+        return answers
+
+    async def fetch_one(self, path: str, **options: object) -> Fetched:
+        """One file as it is now; `options` as in `Fetch`."""
+        return (await self.fetch([Fetch(path, **options)]))[0]  # type: ignore[arg-type]
+
+    async def slice(self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004) -> Slice:
+        """Some lines of a file too large to fetch.
+
+        Args:
+            path: remote absolute path.
+            first_line: counts from 1.
+            max_lines: at most so many.
+            max_line_bytes: each cut to this length.
+
+        Raises:
+            FileError: it could not be read.
+        """
+        marker = new_marker()
+        fetched = self._real.get(path) or await self.fetch_one(path, max_bytes=0)
+        script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, self._facts, marker)
+        reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True)
+        total, head, lines = parse_slice(reply.stdout, fetched.path, marker)
+        return Slice(fetched, lines, total, head)
+
+    async def list(self, path: str) -> list[Entry]:
+        """Everything in a folder, in no order that matters.
+
+        Raises:
+            FileMissingError, NotDirectoryError, FilePermissionError: it cannot be listed.
+        """
+        reply = await self._shells.request(list_script(path, self._facts), timeout=2 * DEFAULT_TIMEOUT, retry=True)
+        return parse_list(reply.stdout, reply.status, path)
+
+    def _remember(self, answer: Fetched) -> None:
+        self._real[answer.path] = replace(answer, content=None, siblings=())
+        self._real.move_to_end(answer.path)
+        while len(self._real) > _REMEMBERED:
+            self._real.popitem(last=False)

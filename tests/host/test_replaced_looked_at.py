@@ -1,0 +1,62 @@
+"""Whoever writes into a file in the moment between the compare and the replace has it back (law 3).
+
+A program in place of `mv` acts as that writer, just before the real one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
+from tests.host.conftest import connected, local_host
+from tests.host.test_applying import leftovers
+from tests.kit.counterparts import need
+
+PROGRAM = """#!/bin/sh
+PATH={path}
+[ -e {done} ] || {{ : > {done}; {action}; }}
+exec {real} "$@"
+"""
+
+
+def acting_before(program: str, folder: Path, action: str) -> str:
+    """A PATH on which `program`, when first called, does something else before its work."""
+    folder.mkdir()
+    text = PROGRAM.format(path=os.environ["PATH"], done=folder / "done", action=action, real=need(program))
+    (folder / program).write_text(text)
+    (folder / program).chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_law3_what_is_written_into_the_file_in_the_last_moment_comes_back(tmp_path: Path, several: bool) -> None:
+    file, other = tmp_path / "file", tmp_path / "other"
+    file.write_text("old\n")
+    other.write_text("old\n")
+    path = acting_before("mv", tmp_path / "bin", f"echo theirs >> {file}")
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch([Fetch(str(name)) for name in ((file, other) if several else (file,))])
+        with pytest.raises(VersionConflict) as caught:
+            await host.files.apply([Change(f.path, f.version, b"ours\n") for f in fetched if f.version])
+    assert caught.value.current[0].content == b"old\ntheirs\n"
+    assert (file.read_text(), other.read_text()) == ("old\ntheirs\n", "old\n")
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(("program", "old"), [("mv", "old\n"), ("ln", None)])
+async def test_law2_a_folder_that_takes_the_files_place_in_the_last_moment_stays_as_it_is(
+    tmp_path: Path, program: str, old: str | None
+) -> None:
+    file = tmp_path / "file"
+    if old is not None:
+        file.write_text(old)
+    path = acting_before(program, tmp_path / "bin", f"rm -f {file}; mkdir {file}")
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch_one(str(file))
+        with pytest.raises(VersionConflict):
+            await host.files.apply([Change(str(file), fetched.version or ABSENT, b"ours\n")])
+    assert list(file.iterdir()) == []
+    assert leftovers(tmp_path) == []

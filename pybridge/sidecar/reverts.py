@@ -9,7 +9,7 @@ from typing import Any
 
 from pybridge.errors import RemoteError
 from pybridge.locations import state_folder
-from pybridge.mirror.reverted_changes import RevertedChanges
+from pybridge.mirror.reverted_changes import Reverted, RevertedChanges
 from pybridge.sidecar.connection import Connection
 from pybridge.sidecar.jsonrpc import InvalidParams, PeerClosed, RpcError
 from pybridge.sidecar.turns import SessionTurns
@@ -56,7 +56,7 @@ async def revert(
         raise InvalidParams("sessionID must be a string")
     point = _point(params.get("point"))
     async with turns.revert(session_id):
-        if point is None and not reverted_changes().get(session_id):
+        if point is None and not reverted_changes().get(session_id).changes:
             return {}  # the usual: any other news of a session that was never taken back
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -79,7 +79,7 @@ async def revert(
 def forget(session_id: str) -> None:
     """A session was deleted: it cannot be brought back."""
     try:
-        reverted_changes().put(session_id, {})
+        reverted_changes().put(session_id, Reverted())
     except (OSError, RemoteError) as error:
         log.info("what was taken back of session %s could not be forgotten: %s", session_id, error)
 
@@ -90,7 +90,7 @@ def reverted_changes() -> RevertedChanges:
 
 
 def _failed(reason: str) -> dict[str, Any]:
-    message = f"Nothing was restored on the remote: {reason} `pybridge history` shows how its files stand."
+    message = f"Not restored on the remote: {reason} See `pybridge history`."
     return {"title": "Remote files", "message": message, "variant": "error"}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from pybridge.mirror.journal import JournalRecords
 from pybridge.mirror.journal_entry import Entry, State
-from pybridge.mirror.reverted_changes import RevertedChanges
+from pybridge.mirror.reverted_changes import Reverted, RevertedChanges
 from pybridge.tools.conversation import Conversation, Place, Point
 from pybridge.tools.permissions import relative
 from pybridge.tools.session import Session
@@ -23,6 +23,8 @@ class _Plan:
 
     Args:
         undo, redo: changes, in any order.
+        half_redone, half_undone: those of `undo` and of `redo` of which it is not known whether they are made again,
+            and undone: that is finished first.
         kept: changes that /undo had undone and that stay so, each with the part it belongs to.
         owners: the parts that those to be undone and redone belong to; nothing for one that is not there any more.
         gone: how many more changes it is about that the journal has no more.
@@ -30,6 +32,8 @@ class _Plan:
 
     undo: list[Entry] = field(default_factory=list)
     redo: list[Entry] = field(default_factory=list)
+    half_redone: list[Entry] = field(default_factory=list)
+    half_undone: list[Entry] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     gone: int = 0
@@ -58,52 +62,87 @@ async def revert(
         return {}
     name = conversation.session_id
     plan = await asyncio.to_thread(_plan, session.journal.records, point, conversation, reverted.get(name))
-    # Before, so that a sidecar that dies in the middle leaves nothing that /redo would not find.
-    left = dict(plan.owners)
-    await asyncio.to_thread(reverted.put, name, {**plan.kept, **left})
+    left = Reverted(plan.kept | plan.owners, [e.id for e in plan.undo], [e.id for e in plan.redo])
+    # Before, so that whoever comes after a sidecar that dies in the middle knows of it.
+    await asyncio.to_thread(reverted.put, name, left)
     report = _Report(session, host, plan.gone)
-    try:
-        if plan.undo:
-            outcomes = await undo(session, plan.undo)
-            for outcome in outcomes:
-                if outcome.entry.state is not State.UNDONE:
-                    left.pop(outcome.entry.id, None)
-            report.undone(outcomes)
-            _let_know(session, conversation, outcomes)
-        if plan.redo:
-            outcomes = await redo(session, plan.redo)
-            for outcome in outcomes:
-                if outcome.well:
-                    left.pop(outcome.entry.id, None)
-            report.redone(outcomes)
-            _let_know(session, conversation, outcomes)
-    finally:
-        await asyncio.to_thread(reverted.put, name, {**plan.kept, **left})
+    if plan.half_redone:
+        await _redo(session, plan.half_redone)
+    if plan.half_undone:
+        await _undo(session, plan.half_undone)
+    if plan.undo:
+        outcomes = await _undo(session, plan.undo)
+        report.undone(outcomes)
+        _let_know(session, conversation, outcomes)
+        left = _without(
+            left, (o for o in outcomes if o.result is not Result.ERROR and o.entry.state is not State.UNDONE)
+        )
+        left = replace(left, undoing=[o.entry.id for o in outcomes if o.result is Result.ERROR])
+    if plan.redo:
+        outcomes = await _redo(session, plan.redo)
+        report.redone(outcomes)
+        _let_know(session, conversation, outcomes)
+        left = _without(left, (outcome for outcome in outcomes if outcome.well))
+        left = replace(left, redoing=[o.entry.id for o in outcomes if o.result is Result.ERROR])
+    await asyncio.to_thread(reverted.put, name, left)
     return report.notice()
 
 
-def _plan(records: JournalRecords, point: Point | None, conversation: Conversation, ours: Mapping[str, str]) -> _Plan:
+def _plan(records: JournalRecords, point: Point | None, conversation: Conversation, ours: Reverted) -> _Plan:
     sessions = set(conversation.sessions)
     plan = _Plan()
     for entry in records.entries():
-        if entry.session_id not in sessions:
+        if entry.session_id not in sessions or entry.state is State.NOT_MADE:
             continue
         place = Place(entry.session_id, entry.message_id, entry.origin.call_id)
-        undone, part = entry.state is State.UNDONE, ours.get(entry.id)
+        undone, part = entry.state is State.UNDONE, ours.changes.get(entry.id)
         if conversation.is_reverted(place, point):
-            if undone and part is not None:
-                plan.kept[entry.id] = part
-            elif not undone and entry.state is not State.NOT_MADE:
-                plan.undo.append(entry)
-                if owner := conversation.owner(place):
-                    plan.owners[entry.id] = owner
-        elif undone and part is not None and conversation.holds(part):
+            half = undone and entry.id in ours.redoing
+            if undone and not half:
+                plan.kept |= {entry.id: part} if part is not None else {}
+                continue
+            plan.undo.append(entry)
+            plan.half_redone += [entry] if half else []
+            if owner := conversation.owner(place):
+                plan.owners[entry.id] = owner
+        elif part is not None and conversation.holds(part) and (undone or entry.id in ours.undoing):
             plan.redo.append(entry)
+            plan.half_undone += [] if undone else [entry]
             plan.owners[entry.id] = part
     for change in records.dropped().changes:
         place = Place(change.session_id, change.message_id, "")
         plan.gone += change.session_id in sessions and conversation.is_reverted(place, point)
     return plan
+
+
+async def _undo(session: Session, entries: Sequence[Entry]) -> list[Outcome]:
+    return await _finished(session, await undo(session, entries), State.UNDONE)
+
+
+async def _redo(session: Session, entries: Sequence[Entry]) -> list[Outcome]:
+    return await _finished(session, await redo(session, entries), State.MADE)
+
+
+async def _finished(session: Session, outcomes: Sequence[Outcome], state: State) -> list[Outcome]:
+    # Where an earlier attempt broke off after the remote had done it all, only the last of several changes of one file
+    # can be seen in that file. The others are in its past, and were refused.
+    assert session.journal is not None
+    seen: set[str] = set()
+    finished: list[Outcome] = []
+    for outcome in reversed(outcomes):
+        reals = {file.real for file in outcome.entry.files}
+        if outcome.result is Result.REFUSED and reals <= seen:
+            await asyncio.to_thread(session.journal.records.mark, outcome.entry, state)
+            outcome = replace(outcome, entry=replace(outcome.entry, state=state), result=Result.ALREADY)
+        if outcome.well:
+            seen |= reals
+        finished.insert(0, outcome)
+    return finished
+
+
+def _without(reverted: Reverted, outcomes: Iterable[Outcome]) -> Reverted:
+    gone = {outcome.entry.id for outcome in outcomes}
+    return replace(reverted, changes={id: part for id, part in reverted.changes.items() if id not in gone})
 
 
 def _let_know(session: Session, conversation: Conversation, outcomes: Iterable[Outcome]) -> None:

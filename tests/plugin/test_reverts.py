@@ -108,7 +108,7 @@ async def test_a_session_that_cannot_be_asked_for_changes_nothing_and_says_so(tm
         await recorded.send("ses_9", POINT)
         [toast] = await recorded.toasts(1)
         assert toast["variant"] == "error"
-        assert "Nothing was restored" in toast["message"]
+        assert "Not restored" in toast["message"]
         assert "NotFoundError" in toast["message"]
         assert recorded.facts() == []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pybridge.errors import AuthenticationError, CancelledByUserError, ToolError, UnknownHostError
+from pybridge.mirror.reverted_changes import Reverted
 from pybridge.sidecar import reverts
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.run import main
@@ -140,7 +141,7 @@ class PretendedRemote:
         with open(os.environ["FAKE_REVERTS"], "a") as file:  # noqa: PTH123
             file.write(json.dumps(facts) + "\n")
         await asyncio.sleep(0.05)
-        reverts.reverted_changes().put(conversation.session_id, {"change": "part"} if point else {})
+        reverts.reverted_changes().put(conversation.session_id, Reverted({"change": "part"} if point else {}))
         return {"message": f"taken back to {point and point.message_id}", "variant": "success"}
 
     def forget(self, session_id: str) -> None:

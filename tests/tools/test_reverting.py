@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from pybridge.errors import ConnectionLostError
+from pybridge.host.model import Applied, Change
 from pybridge.mirror.journal_entry import State
-from pybridge.mirror.reverted_changes import RevertedChanges
+from pybridge.mirror.reverted_changes import Reverted, RevertedChanges
 from pybridge.tools.conversation import Conversation, Message, Part, Point
 from pybridge.tools.reverting import revert
 from pybridge.tools.undoing import undo
@@ -80,6 +81,30 @@ async def three_prompts(talk: Talk) -> tuple[Point, Point, Point]:
     return first, second, third
 
 
+async def broken_off(
+    talk: Talk,
+    desk: Desk,
+    point: Point | None,
+    monkeypatch: pytest.MonkeyPatch,
+    applied: bool,
+    how: type[BaseException],
+) -> None:
+    """A move during which the sidecar dies or the link is lost, before the remote has changed anything or after."""
+    apply = desk.host.apply
+
+    async def breaking(changes: Sequence[Change]) -> list[Applied]:
+        if applied:
+            await apply(changes)
+        raise how("broken off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.host, "apply", breaking)
+        try:
+            await talk.revert(point)
+        except KeyboardInterrupt:
+            assert how is KeyboardInterrupt
+
+
 STAGES: list[dict[str, bytes]] = [
     {"/w/a.txt": b"one\n"},
     {"/w/a.txt": b"two\n"},
@@ -103,7 +128,7 @@ async def test_undo_goes_back_message_by_message_and_redo_forward(talk: Talk, de
         notice = await talk.revert(point)
         assert desk.host.contents == STAGES[stage], point
         assert notice == {"message": said, "variant": "success"}
-    assert talk.reverted.get("ses") == {}
+    assert talk.reverted.get("ses") == Reverted()
 
 
 async def test_the_same_point_again_does_nothing_and_says_nothing(talk: Talk, desk: Desk) -> None:
@@ -124,7 +149,7 @@ async def test_a_new_prompt_after_undo_is_no_redo(talk: Talk, desk: Desk) -> Non
     talk.prompt()
     assert await talk.revert(None) == {}
     assert desk.host.contents == STAGES[1]
-    assert talk.reverted.get("ses") == {}
+    assert talk.reverted.get("ses") == Reverted()
     await talk.call("edit", filePath="a.txt", oldString="two", newString="another")
     await talk.revert(third)  # ids of messages that are gone: the new one is later
     assert desk.host.contents == STAGES[1]
@@ -230,23 +255,45 @@ async def test_redo_finds_what_an_earlier_sidecar_undid(talk: Talk, desk: Desk, 
     assert desk.host.contents == STAGES[3]
 
 
-async def test_redo_after_a_sidecar_that_died_in_the_middle_of_undo(talk: Talk, desk: Desk) -> None:
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("how", [KeyboardInterrupt, ConnectionLostError])
+async def test_undo_that_broke_off_is_found_out_by_redo(
+    talk: Talk, desk: Desk, monkeypatch: pytest.MonkeyPatch, applied: bool, how: type[BaseException]
+) -> None:
     first, _, _ = await three_prompts(talk)
-    applied = 0
-
-    def die() -> None:
-        nonlocal applied
-        applied += 1
-        if applied == 3:
-            raise KeyboardInterrupt
-
-    desk.host.before_apply = die
-    with pytest.raises(KeyboardInterrupt):
-        await talk.revert(first)
-    desk.host.before_apply = lambda: None
-    assert desk.host.contents == {"/w/a.txt": b"two\n", "/w/b.txt": b"new\n"}
+    await broken_off(talk, desk, first, monkeypatch, applied, how)
+    assert desk.host.contents == STAGES[0 if applied else 3]
     await talk.revert(None)
     assert desk.host.contents == STAGES[3]
+    assert talk.reverted.get("ses") == Reverted()
+    await talk.revert(first)
+    assert desk.host.contents == STAGES[0]
+
+
+@pytest.mark.parametrize("applied", [False, True])
+@pytest.mark.parametrize("how", [KeyboardInterrupt, ConnectionLostError])
+async def test_redo_that_broke_off_is_found_out_by_undo(
+    talk: Talk, desk: Desk, monkeypatch: pytest.MonkeyPatch, applied: bool, how: type[BaseException]
+) -> None:
+    first, _, _ = await three_prompts(talk)
+    await talk.revert(first)
+    await broken_off(talk, desk, None, monkeypatch, applied, how)
+    assert desk.host.contents == STAGES[3 if applied else 0]
+    await talk.revert(first)
+    assert desk.host.contents == STAGES[0]
+    await talk.revert(None)
+    assert desk.host.contents == STAGES[3]
+
+
+async def test_undo_that_broke_off_is_left_alone_once_a_new_prompt_removed_its_messages(
+    talk: Talk, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _, _ = await three_prompts(talk)
+    await broken_off(talk, desk, first, monkeypatch, False, KeyboardInterrupt)
+    talk.remove(first)
+    assert await talk.revert(None) == {}
+    assert desk.host.contents == STAGES[3]
+    assert talk.reverted.get("ses") == Reverted()
 
 
 async def test_without_a_journal_nothing_happens(talk: Talk, desk: Desk) -> None:

@@ -54,13 +54,22 @@ export class Reverts {
 
 // What is left of a session: its messages with their calls, and the sessions of its sub-agents.
 async function conversation(client, id) {
-  const messages = await answer(client.session.messages({ path: { id }, signal: AbortSignal.timeout(TIMEOUT) }))
-  return { messages: messages.map(outline), children: await descendants(client, id) }
+  const [session, messages, children] = await Promise.all([
+    answer(client.session.get({ path: { id }, signal: AbortSignal.timeout(TIMEOUT) })),
+    answer(client.session.messages({ path: { id }, signal: AbortSignal.timeout(TIMEOUT) })),
+    descendants(client, id),
+  ])
+  return { messages: messages.map((message) => outline(message, session.time.created)), children }
 }
 
-function outline({ info, parts }) {
-  const part = ({ id, callID, state }) => ({ id, call: callID ?? null, session: state?.metadata?.sessionId ?? null })
-  return { id: info.id, parts: parts.map(part) }
+// Messages older than their session are copies: it is a fork of the one they were sent in.
+function outline({ info, parts }, begin) {
+  return { id: info.id, copied: info.time.created < begin, parts: parts.map(part) }
+}
+
+function part({ id, callID, state }) {
+  const { start, end } = state?.time ?? {}
+  return { id, call: callID ?? null, session: state?.metadata?.sessionId ?? null, time: end ? [start, end] : null }
 }
 
 async function descendants(client, parent) {

@@ -105,20 +105,19 @@ def _point(value: Any) -> Point | None:
 def _conversation(session_id: str, value: Any) -> Conversation:
     try:
         messages = [
-            Message(
-                str(message["id"]),
-                [
-                    Part(str(part["id"]), _text_or_none(part.get("call")), _text_or_none(part.get("session")))
-                    for part in message["parts"]
-                ],
-            )
+            Message(str(message["id"]), [_part(part) for part in message["parts"]], bool(message.get("copied")))
             for message in value["messages"]
         ]
-        return Conversation(
-            session_id, messages, {str(child["id"]): str(child["parent"]) for child in value["children"]}
-        )
-    except (KeyError, TypeError, AttributeError) as error:
+        parents = {str(child["id"]): str(child["parent"]) for child in value["children"]}
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InvalidParams("session.conversation was answered with something else") from error
+    return Conversation(session_id, messages, parents)
+
+
+def _part(value: Any) -> Part:
+    time = value.get("time")
+    began_ended = None if time is None else (time[0] / 1000, time[1] / 1000)
+    return Part(str(value["id"]), _text_or_none(value.get("call")), _text_or_none(value.get("session")), began_ended)
 
 
 def _text_or_none(value: Any) -> str | None:

@@ -27,19 +27,26 @@ class Part:
         id: OpenCode's.
         call_id: of the tool call it stands for, if it does.
         session_id: the session of the sub-agent this call started, if it did.
+        time: when the call began and ended, in seconds since the epoch; None while it runs.
     """
 
     id: str
     call_id: str | None = None
     session_id: str | None = None
+    time: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message with its parts, oldest first."""
+    """One message with its parts, oldest first.
+
+    Args:
+        copied: from another session, of which this one is a fork; the ids of the message and its parts are new then.
+    """
 
     id: str
     parts: Sequence[Part] = ()
+    copied: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,22 @@ class Conversation:
     def sessions(self) -> list[str]:
         """The session and those of its sub-agents."""
         return [self.session_id, *self.parents]
+
+    def place(self, place: Place, time: float) -> Place | None:
+        """Where a call stands in this session; None if it is neither of this session nor of one it is a fork of.
+
+        Args:
+            place: the call.
+            time: within it, in seconds since the epoch. A fork keeps that and the call's own id, but not the message's.
+        """
+        if place.session_id in self.sessions:
+            return place
+        for message, part in ((m, p) for m in self.messages if m.copied for p in m.parts):
+            if part.time is None or part.call_id is None or not part.time[0] <= time <= part.time[1]:
+                continue
+            if part.call_id == place.call_id or part.session_id == place.session_id:
+                return Place(self.session_id, message.id, part.call_id)
+        return None
 
     def is_reverted(self, place: Place, point: Point | None) -> bool:
         """Whether a call is taken back at `point`, its message there or removed already."""

@@ -92,9 +92,10 @@ def _plan(records: JournalRecords, point: Point | None, conversation: Conversati
     sessions = set(conversation.sessions)
     plan = _Plan()
     for entry in records.entries():
-        if entry.session_id not in sessions or entry.state is State.NOT_MADE:
+        asked = Place(entry.session_id, entry.message_id, entry.origin.call_id)
+        place = conversation.place(asked, entry.time.timestamp())
+        if place is None or entry.state is State.NOT_MADE:
             continue
-        place = Place(entry.session_id, entry.message_id, entry.origin.call_id)
         undone, part = entry.state is State.UNDONE, ours.changes.get(entry.id)
         if conversation.is_reverted(place, point):
             half = undone and entry.id in ours.redoing

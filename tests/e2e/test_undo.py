@@ -223,6 +223,32 @@ def test_34_a_part_of_a_message_and_redo_after_a_restart(
 
 
 @pytest.mark.whole
+@VERSIONS
+def test_34_a_fork_takes_back_what_it_was_copied_with(
+    make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth, variable: str
+) -> None:
+    home = using(make_home, settings, variable)
+    with chatting(home, workdir) as (chat, events):
+        chat.prompt(call("write", filePath="a.txt", content="one\n"))
+        task = ToolCall("task", {"description": "look", "prompt": "sub-agent", "subagent_type": "general"})
+        script = [call("write", filePath="b.txt", content="two\n"), say("done")]
+        chat.prompt(calls(task), sub_agent=script)
+        chat.session = chat.server.request("POST", f"/session/{chat.session}/fork", {})["id"]
+        messages = chat.server.request("GET", f"/session/{chat.session}/message")
+        first, second = [m["info"]["id"] for m in messages if m["info"]["role"] == "user"]
+        chat.prompt(call("write", filePath="c.txt", content="three\n"))
+        chat.undo(second)
+        assert events.wait_toast(1).startswith("2 files restored on ")
+        assert truth.tree(workdir) == {"a.txt": b"one\n"}
+        chat.undo(first)
+        assert events.wait_toast(2).startswith("1 file restored on ")
+        assert truth.tree(workdir) == {}
+        chat.redo_all()
+        events.wait_toast(3)
+        assert truth.tree(workdir) == {"a.txt": b"one\n", "b.txt": b"two\n", "c.txt": b"three\n"}
+
+
+@pytest.mark.whole
 def test_34_typed_in_the_terminal_interface(
     make_home: MakeHome, settings: dict[str, str], workdir: str, truth: RemoteTruth
 ) -> None:

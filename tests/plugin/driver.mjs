@@ -31,7 +31,7 @@ const client = {
     },
   },
   session: {
-    get: async ({ path: { id } }) => ({ data: opencode.sessions[id] }),
+    get: async ({ path: { id } }) => ({ data: opencode.sessions[id] ?? { id, time: { created: 1_000 } } }),
     messages: async ({ path: { id } }) =>
       id in opencode.messages ? { data: opencode.messages[id] } : { error: { name: "NotFoundError" } },
     children: async ({ path: { id } }) => ({ data: (opencode.children[id] ?? []).map((child) => ({ id: child })) }),

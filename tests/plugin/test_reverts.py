@@ -13,11 +13,20 @@ from tests.plugin.kit import Plugin, fake_python
 POINT = {"messageID": "msg_2"}
 MESSAGES = {
     "ses_2": [
-        {"info": {"id": "msg_1", "role": "user"}, "parts": [{"id": "prt_1", "type": "text", "text": "long" * 1000}]},
         {
-            "info": {"id": "msg_2", "role": "assistant"},
+            "info": {"id": "msg_1", "role": "user", "time": {"created": 999}},
+            "parts": [{"id": "prt_1", "type": "text", "text": "long" * 1000}],
+        },
+        {
+            "info": {"id": "msg_2", "role": "assistant", "time": {"created": 1000}},
             "parts": [
-                {"id": "prt_2", "type": "tool", "tool": "edit", "callID": "call_1", "state": {"status": "completed"}},
+                {
+                    "id": "prt_2",
+                    "type": "tool",
+                    "tool": "edit",
+                    "callID": "call_1",
+                    "state": {"time": {"start": 5000, "end": 6000}},
+                },
                 {
                     "id": "prt_3",
                     "type": "tool",
@@ -34,7 +43,7 @@ OPENCODE = {"messages": MESSAGES, "children": {"ses_2": ["ses_3"], "ses_3": ["se
 
 def updated(session: str, revert: dict[str, Any] | None) -> dict[str, Any]:
     """OpenCode's event."""
-    info = {"id": session, "title": "t", **({"revert": revert} if revert else {})}
+    info = {"id": session, "title": "t", "time": {"created": 1000}, **({"revert": revert} if revert else {})}
     return {"type": "session.updated", "properties": {"info": info}}
 
 
@@ -74,7 +83,10 @@ async def test_a_move_is_told_once_with_what_is_left_of_the_session(tmp_path: Pa
             {"message": "taken back to msg_2", "variant": "success", "duration": 10_000}
         ]
         await plugin.call()  # of another session; whatever was sent before it has arrived
-        messages = [["msg_1", "prt_1/None/None"], ["msg_2", "prt_2/call_1/None", "prt_3/call_2/ses_3"]]
+        messages = [
+            ["msg_1", True, "prt_1/None/None/None"],
+            ["msg_2", False, "prt_2/call_1/None/(5.0, 6.0)", "prt_3/call_2/ses_3/None"],
+        ]
         assert recorded.facts() == [["ses_2", ["msg_2", None], messages, {"ses_3": "ses_2", "ses_4": "ses_3"}]]
 
 

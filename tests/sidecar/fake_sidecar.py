@@ -136,7 +136,10 @@ class PretendedRemote:
             raise KeyError("no such thing")
         if point is not None and point.message_id == "msg_lost":
             raise ToolError("The pretended link was lost.", next_step="Try again.")
-        messages = [[m.id, *(f"{p.id}/{p.call_id}/{p.session_id}" for p in m.parts)] for m in conversation.messages]
+        messages = [
+            [m.id, m.copied, *(f"{p.id}/{p.call_id}/{p.session_id}/{p.time}" for p in m.parts)]
+            for m in conversation.messages
+        ]
         facts = [conversation.session_id, point and [point.message_id, point.part_id], messages, conversation.parents]
         with open(os.environ["FAKE_REVERTS"], "a") as file:  # noqa: PTH123
             file.write(json.dumps(facts) + "\n")

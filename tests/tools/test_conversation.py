@@ -65,3 +65,24 @@ def test_sessions_of_others_are_not_of_this_one() -> None:
     assert WHOLE.sessions == ["ses", "child", "grandchild"]
     assert WHOLE.owner(Place("stranger", "msg_11", "edit_1")) is None
     assert WHOLE.owner(Place("ses", "msg_11", "edit_9")) is None
+
+
+def test_a_fork_has_the_calls_of_the_session_it_was_made_of_under_new_messages() -> None:
+    fork = Conversation(
+        "fork",
+        [
+            Message("msg_50", [Part("prt_50", "call_1", time=(10.0, 12.0))], copied=True),
+            Message("msg_51", [Part("prt_51", "call_2", "child", time=(20.0, 30.0))], copied=True),
+            Message("msg_60", [Part("prt_60", "call_1", time=(70.0, 72.0))]),
+        ],
+    )
+    assert fork.place(Place("ses", "msg_11", "call_1"), 11.0) == Place("fork", "msg_50", "call_1")
+    assert fork.place(Place("child", "msg_13", "x"), 25.0) == Place("fork", "msg_51", "call_2")
+    # Another session's call that has the same id by chance, and one that was made in the fork itself.
+    for time in (9.0, 13.0, 71.0):
+        assert fork.place(Place("stranger", "msg_11", "call_1"), time) is None
+    own = Place("fork", "msg_60", "call_1")
+    assert fork.place(own, 71.0) == own
+    assert fork.is_reverted(Place("fork", "msg_51", "call_2"), Point("msg_51"))
+    assert fork.owner(Place("fork", "msg_51", "call_2")) == "prt_51"
+    assert WHOLE.place(Place("ses_0", "msg_11", "edit_1"), 11.0) is None

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.kit.waiting import WAIT_SECONDS
 from tests.plugin.kit import Plugin, fake_python
 
@@ -125,6 +127,7 @@ async def test_a_session_that_cannot_be_asked_for_changes_nothing_and_says_so(tm
         assert recorded.facts() == []
 
 
+@pytest.mark.whole
 async def test_an_error_of_the_remote_is_shown(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     async with recorded.plugin as plugin:
@@ -136,6 +139,7 @@ async def test_an_error_of_the_remote_is_shown(tmp_path: Path) -> None:
         assert "is unknown" in (await recorded.toasts(2))[1]["message"]
 
 
+@pytest.mark.whole
 async def test_a_sidecar_that_dies_meanwhile_is_said_and_the_next_move_starts_it_again(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     async with recorded.plugin as plugin:
@@ -193,6 +197,7 @@ async def test_where_the_hook_hears_of_no_session_the_stream_does(tmp_path: Path
         assert (await plugin.do("opencode"))["streams"] == 1
 
 
+@pytest.mark.whole
 async def test_where_the_hook_hears_of_sessions_there_is_no_stream(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     async with recorded.plugin as plugin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pybridge.errors import ConnectionLostError
 from pybridge.host.model import Applied, Change
+from pybridge.mirror.journal_dropped import DroppedChange, remember_dropped
 from pybridge.mirror.journal_entry import State
 from pybridge.mirror.reverted_changes import Reverted, RevertedChanges
 from pybridge.tools.conversation import Conversation, Message, Part, Point
@@ -294,6 +296,18 @@ async def test_undo_that_broke_off_is_left_alone_once_a_new_prompt_removed_its_m
     assert await talk.revert(None) == {}
     assert desk.host.contents == STAGES[3]
     assert talk.reverted.get("ses") == Reverted()
+
+
+async def test_what_is_too_old_for_the_journal_is_said(talk: Talk, desk: Desk) -> None:
+    _, second, third = await three_prompts(talk)
+    assert desk.session.journal is not None
+    records = desk.session.journal.records
+    oldest = records.entries()[1]
+    remember_dropped(records.folder, [DroppedChange(oldest.key, oldest.session_id, oldest.message_id)])
+    shutil.rmtree(records.folder / oldest.key)
+    assert (await talk.revert(third))["variant"] == "success"
+    said = "1 file restored on HOST. 1 change too old for the journal: not restored. See `pybridge history`."
+    assert await talk.revert(second) == {"message": said, "variant": WARNING}
 
 
 async def test_without_a_journal_nothing_happens(talk: Talk, desk: Desk) -> None:

@@ -14,6 +14,7 @@ from pybridge.tools.three_way import content_diff
 
 _STATES = {
     State.PENDING: "not known to be made (under way, or its OpenCode was killed)",
+    State.UNDOING: "not known to be undone (that was begun, and broken off)",
     State.UNKNOWN: "not known to be made (the connection was lost)",
 }
 # What a terminal would obey: a file's content and name are anybody's.

@@ -17,7 +17,8 @@ SHORTEST = 4
 """Characters of an id that are shown at least."""
 
 NOT_BASH = "Changes that commands (bash) made are not in the journal: they cannot be undone."
-NOT_UNDONE = frozenset({State.MADE, State.PENDING, State.UNKNOWN})
+NOT_UNDONE = frozenset({State.MADE, State.PENDING, State.UNKNOWN, State.UNDOING})
+NOT_STANDING = frozenset({State.UNDONE, State.UNDOING})
 
 
 @dataclass(frozen=True)

@@ -73,16 +73,15 @@ def undo(
 def _choose(
     journals: Journals, ids: Sequence[str], session: str | None, since: str | None, *, redo: bool
 ) -> list[Recorded]:
-    from pybridge.cli.recorded import NOT_UNDONE
+    from pybridge.cli.recorded import NOT_STANDING, NOT_UNDONE
     from pybridge.cli.times import read_since
-    from pybridge.mirror.journal_entry import State
 
     if ids:
         if session is not None or since is not None:
             raise ConfigurationError("Ids are given, and --session or --since too.", next_step="Leave one of them out.")
         return list({change.entry.id: change for change in map(journals.by_id, ids)}.values())
     moment = None if since is None else read_since(since, datetime.datetime.now(datetime.UTC))
-    wanted = {State.UNDONE} if redo else NOT_UNDONE
+    wanted = NOT_STANDING if redo else NOT_UNDONE
     found = [change for change in journals.select(session=session, since=moment) if change.entry.state in wanted]
     if session is not None or moment is not None:
         return found

@@ -28,6 +28,7 @@ class State(enum.Enum):
     MADE = "made"
     NOT_MADE = "not made"
     UNKNOWN = "unknown"  # the link died at a moment when it may or may not have been made
+    UNDOING = "undoing"  # an undo or redo of it was begun, and nothing more heard
     UNDONE = "undone"
 
 

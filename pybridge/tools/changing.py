@@ -38,18 +38,17 @@ async def change(
         applied = await session.host.files.apply(changes)
     except BaseException as error:
         # In the loop: a call that is being cancelled has no time to wait for a thread.
-        journal.records.mark(entry, _state_after(error))
+        journal.records.mark(entry, State.NOT_MADE if was_not_made(error) else State.UNKNOWN)
         raise
     await asyncio.to_thread(journal.records.mark, entry, State.MADE)
     return applied
 
 
-def _state_after(error: BaseException) -> State:
+def was_not_made(error: BaseException) -> bool:
+    """Whether it is certain after this error of `Files.apply` that nothing was changed."""
     if isinstance(error, OutcomeUnknownError | ChangeLeftError):
-        return State.UNKNOWN
-    if isinstance(error, VersionConflict | FileError | NothingWrittenError | LocalStorageError):
-        return State.NOT_MADE
-    return State.UNKNOWN
+        return False
+    return isinstance(error, VersionConflict | FileError | NothingWrittenError | LocalStorageError)
 
 
 def _images(changes: Sequence[Change], originals: Sequence[Fetched]) -> list[Image]:

@@ -97,5 +97,5 @@ def _others(
 
 def _stands_between(other: Entry, direction: Direction) -> bool:
     if direction.redo:
-        return other.state is State.UNDONE
+        return other.state in (State.UNDONE, State.UNDOING)
     return other.state not in (State.UNDONE, State.NOT_MADE)

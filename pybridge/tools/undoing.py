@@ -20,6 +20,7 @@ from pybridge.errors import RemoteError, ToolError
 from pybridge.host.model import ABSENT, Applied, Change, Fetched, FileKind, Stat, VersionConflict
 from pybridge.mirror.journal import JournalRecords
 from pybridge.mirror.journal_entry import Entry, State
+from pybridge.tools.changing import was_not_made
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
 from pybridge.tools.session import Session
 from pybridge.tools.undo_outcome import REDO, UNDO, Direction, Outcome, Result
@@ -133,8 +134,8 @@ class _Turning:
         if sum(len(change.content or b"") for change in total.values()) > MOST_BYTES:
             raise _OneByOne
         was = {file.real: file.content for file in looked.values()}
-        applied = await self._apply([change for change in total.values() if change.content != was[change.path]])
         steps = [each for each in planned if isinstance(each, _Step)]
+        applied = await self._apply([each for each in total.values() if each.content != was[each.path]], steps)
         owners = {(change.path, step.entry.session_id) for step in steps for change in step.changes}
         for change, made in applied:
             for session_id in sorted(owner for path, owner in owners if path == change.path):
@@ -147,7 +148,7 @@ class _Turning:
             if isinstance(step, Outcome):
                 return await self._settle(step)
             try:
-                for change, made in await self._apply(step.changes):
+                for change, made in await self._apply(step.changes, [step]):
                     await keep(self._session, step.entry.session_id, change.path, made, change.content)
                     self._stands(change, made)
                 self._turned.add(asked.key)
@@ -155,14 +156,31 @@ class _Turning:
             except VersionConflict:  # somebody was at it since we looked
                 await self._look(file.path for file in asked.files)
             except RemoteError as error:
-                return await self._settle(self._failed(step.entry, error))
+                entry = step.entry if was_not_made(error) else replace(step.entry, state=State.UNDOING)
+                return await self._settle(self._failed(entry, error))
         text = f"Its files keep being changed; nothing of it was {self._direction.done}."
         return await self._settle(Outcome(asked, Result.REFUSED, text))
 
-    async def _apply(self, changes: Iterable[Change]) -> list[tuple[Change, Applied]]:
+    async def _apply(self, changes: Iterable[Change], steps: Sequence[_Step]) -> list[tuple[Change, Applied]]:
+        """Make the changes that these steps come to; the journal says before that it is being done.
+
+        Raises:
+            VersionConflict, RemoteError: it failed. Where it is not certain that nothing was done, the journal says so.
+        """
         # New contents first, as in a patch: should the link die, a moved file is there twice rather than not at all.
         ordered = sorted(changes, key=lambda change: change.content is None)
-        return list(zip(ordered, await self._session.host.files.apply(ordered), strict=True))
+        await asyncio.to_thread(self._mark, steps, State.UNDOING)
+        try:
+            return list(zip(ordered, await self._session.host.files.apply(ordered), strict=True))
+        except (VersionConflict, RemoteError) as error:
+            if was_not_made(error):
+                await asyncio.to_thread(self._mark, steps, None)
+            raise
+
+    def _mark(self, steps: Sequence[_Step], state: State | None) -> None:
+        """Note that state; None for the one before."""
+        for step in steps:
+            self._records.mark(step.entry, state or step.entry.state)
 
     async def _plan(self, asked: Entry) -> Outcome | _Step:
         """What turns a change back; or why it cannot be, or need not be."""
@@ -177,7 +195,7 @@ class _Turning:
             return Outcome(
                 entry, Result.ALREADY, f"It is {done} already." if done == "undone" else "It stands already."
             )
-        if self._direction.redo and entry.state is not State.UNDONE:
+        if self._direction.redo and entry.state not in (State.UNDONE, State.UNDOING):
             return Outcome(entry, Result.ALREADY, "It was not undone.")
         return await self._compare(entry)
 
@@ -229,7 +247,7 @@ class _Turning:
         if outcome.result is Result.RESTORED:
             state = self._direction.state
         elif outcome.result is Result.ALREADY:
-            state = self._direction.state if state in (State.MADE, State.UNDONE) else state
+            state = state if state in (State.PENDING, State.UNKNOWN) else self._direction.state
         elif outcome.result is Result.NOT_MADE:
             if datetime.datetime.now(datetime.UTC) - entry.time >= SETTLED_AFTER:
                 state = State.NOT_MADE

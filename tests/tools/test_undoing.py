@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pybridge.errors import FileChangedError, OutcomeUnknownError, ToolError
+from pybridge.errors import FileChangedError, FilePermissionError, OutcomeUnknownError, ToolError
 from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import Entry, Image, Origin, State, Target
 from pybridge.tools.session import Session
@@ -329,9 +329,56 @@ async def test_what_broke_off_in_the_middle_is_found_out_by_the_next(desk: Desk)
     desk.host.before_apply = lose
     outcomes = await undo(desk.session, journaled(desk.session))
     assert results(outcomes) == [Result.ALREADY, Result.ERROR]
+    assert [entry.state for entry in journaled(desk.session)] == [State.UNDOING, State.UNDONE]
     desk.host.before_apply = lambda: None
     assert results(await undo(desk.session, journaled(desk.session))) == [Result.ALREADY, Result.RESTORED]
     assert {entry.state for entry in journaled(desk.session)} == {State.UNDONE}
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("number", [1, 3])
+async def test_an_undo_whose_process_was_killed_is_found_out_by_undo_and_by_redo(
+    desk: Desk, done: bool, number: int
+) -> None:
+    for index in range(number):
+        desk.host.contents[f"/w/{index}"] = b"one\n"
+        await desk("edit", filePath=f"{index}", oldString="one", newString="two")
+
+    def killed() -> None:
+        if done:
+            desk.host.contents |= {f"/w/{index}": b"one\n" for index in range(number)}
+        raise KeyboardInterrupt
+
+    for again, expected, content in (
+        (undo, Result.ALREADY if done else Result.RESTORED, b"one\n"),
+        (redo, Result.RESTORED if done else Result.ALREADY, b"two\n"),
+    ):
+        desk.host.before_apply = killed
+        with pytest.raises(KeyboardInterrupt):
+            await undo(desk.session, journaled(desk.session))
+        assert {entry.state for entry in journaled(desk.session)} == {State.UNDOING}
+        desk.host.before_apply = lambda: None
+        assert results(await again(desk.session, journaled(desk.session))) == [expected] * number
+        assert set(desk.host.contents.values()) == {content}
+        await redo(desk.session, journaled(desk.session))
+
+
+async def test_an_undo_that_certainly_failed_leaves_the_change_made(desk: Desk) -> None:
+    for index in range(2):
+        desk.host.contents[f"/w/{index}"] = b"one\n"
+        await desk("edit", filePath=f"{index}", oldString="one", newString="two")
+
+    def refuse() -> None:
+        raise FilePermissionError("The remote user may not write there.", path="/w/0")
+
+    desk.host.before_apply = refuse
+    outcomes = await undo(desk.session, journaled(desk.session))
+    assert results(outcomes) == [Result.ERROR] * 2
+    assert "may not write there" in outcomes[0].text
+    for entry in journaled(desk.session):
+        assert entry.state is State.MADE
+        assert entry.trouble is not None
+    assert set(desk.host.contents.values()) == {b"two\n"}
 
 
 async def test_what_somebody_put_back_by_hand_counts_as_undone(desk: Desk) -> None:

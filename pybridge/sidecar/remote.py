@@ -15,8 +15,10 @@ from pybridge.errors import RemoteError
 from pybridge.host.host import Host, HostOptions
 from pybridge.settings import Settings
 from pybridge.sidecar.calls import ToolCall
+from pybridge.sidecar.reverts import reverted_changes
 from pybridge.sidecar.target import LinkReport
-from pybridge.tools import registry, user_command
+from pybridge.tools import registry, reverting, user_command
+from pybridge.tools.conversation import Conversation, Point
 from pybridge.tools.mentions import delivery
 from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.session import Session, open_session
@@ -71,6 +73,10 @@ class RemoteFolder:
     async def surroundings(self, wanted: Wanted, deadline: float) -> RemoteSurroundings:
         """What a system prompt says of the remote; see `Target.surroundings`."""
         return await self._surroundings.now(wanted, deadline)
+
+    async def revert(self, point: Point | None, conversation: Conversation) -> dict[str, str]:
+        """Follow OpenCode's /undo and /redo; see `Target.revert`."""
+        return await reverting.revert(self._session, self.host, point, conversation, reverted_changes())
 
     def forget(self, session_id: str) -> None:
         """An OpenCode session was deleted."""

@@ -442,3 +442,15 @@ async def test_without_a_journal_undo_says_so(desk: Desk) -> None:
     desk.session.journal = None
     with pytest.raises(ToolError, match="No journal"):
         await undo(desk.session, [])
+
+
+async def test_a_file_made_again_is_one_for_the_changes_after_it(desk: Desk) -> None:
+    await desk("write", filePath="new.txt", content="one\n")
+    await desk("edit", filePath="new.txt", oldString="one", newString="two")
+    for _ in range(2):
+        outcomes = await undo(desk.session, journaled(desk.session))
+        assert results(outcomes) == [Result.RESTORED] * 2, [o.text for o in outcomes]
+        assert desk.host.contents == {}
+        outcomes = await redo(desk.session, journaled(desk.session))
+        assert results(outcomes) == [Result.RESTORED] * 2, [o.text for o in outcomes]
+        assert desk.host.contents == {"/w/new.txt": b"two\n"}

@@ -80,7 +80,8 @@ class Step:
 
         A folder with default ACL entries overrules the umask, which a later chmod would undo.
         """
-        natural = self.creates and self.change.mode_from is None and self.umask & 0o600 == 0
+        given = self.change.mode_from is not None or self.change.mode is not None
+        natural = self.creates and not given and self.umask & 0o600 == 0
         return f"{self.umask:o}" if natural else ""
 
     @property

@@ -250,6 +250,8 @@ class Files(FileReader):
             mode = source.stat.mode & 0o777
         elif known.stat is not None and change.expected != ABSENT:
             mode = known.stat.mode
+        elif change.mode is not None:
+            mode = change.mode & 0o777
         if change.content is None:
             # A removal takes the name away, not what a symlink leads to.
             return replace(

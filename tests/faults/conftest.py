@@ -19,7 +19,7 @@ def local_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return local
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def collected() -> Iterator[None]:
     """asyncssh forgets transfers that a dead link has ended. Collected while Python parses a module, they make it fail
     (https://github.com/python/cpython/issues/106905), so they are collected here."""

@@ -19,6 +19,9 @@ FAULTS = (Fault.BLACK_HOLE, Fault.DARK, Fault.LATE)
 _LANES = by_effort(4, 6, 8)  # nearly all of the time is waiting for the keepalive
 
 
+pytestmark = pytest.mark.usefixtures("collected")
+
+
 @pytest.mark.timeout(6 * 3600)
 @pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0] if len(names) == 1 else "sample")
 async def test_law2_a_black_hole_from_any_byte_on_leaves_all_old_or_all_new_and_the_answer_is_true(

@@ -19,6 +19,9 @@ from tests.kit.sshd import SshServer
 FAULTS = (Fault.CUT, Fault.RESET, Fault.DOWN, Fault.STALL)
 
 
+pytestmark = pytest.mark.usefixtures("collected")
+
+
 @pytest.mark.timeout(6 * 3600)
 @pytest.mark.parametrize("names", GROUPS, ids=lambda names: names[0] if len(names) == 1 else "sample")
 async def test_law2_a_link_cut_anywhere_leaves_all_old_or_all_new_and_the_answer_is_true(

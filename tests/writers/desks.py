@@ -75,12 +75,16 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def open_desk(ssh_command: str, folder: Path, name: str = "ses_ours") -> AsyncIterator[Desk]:
-    """A session on `folder`; its local files lie where the environment's HOME says, shared with every other one."""
+async def open_desk(ssh_command: str, folder: Path, name: str = "ses_ours", *, slug: str = SLUG) -> AsyncIterator[Desk]:
+    """A session on `folder`; its local files lie where the environment's HOME says, shared with every other one.
+
+    Args:
+        slug: names the target; the same for all that are one target over several links.
+    """
     async with open_pool(ssh_command) as pool:
         host = await Host.connect(pool, HostOptions(workdir=str(folder), login=False))
         try:
-            session = await open_session(Settings(ssh=ssh_command, workdir=str(folder)), host, target_slug=SLUG)
+            session = await open_session(Settings(ssh=ssh_command, workdir=str(folder)), host, target_slug=slug)
             turns = WatchedTurns(host.files.turns)
             host.files.turns = turns
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,20 @@ class RemoteGate:
         """Let it go on."""
         (self.folder / "go").touch()
 
+    async def all_gone(self) -> None:
+        """Wait until no program of the gate waits any more: what was let go has come to its end, or was killed."""
+        while any(str(self.folder).encode() in line for line in _command_lines()):
+            await asyncio.sleep(0.01)
+
     def clear(self) -> None:
         """Nothing stops any more."""
         for file in [*self.folder.glob("*.[123]"), *self.folder.glob("here"), *self.folder.glob("go")]:
             file.unlink()
+
+
+def _command_lines() -> list[bytes]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(file.read_bytes())
+    return found

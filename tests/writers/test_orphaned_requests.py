@@ -11,13 +11,17 @@ import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.errors import RemoteError
+from pybridge.transport.ssh_command import parse_ssh_command
+from pybridge.transport.ssh_target import resolve_target
+from tests.kit.figures import tell
 from tests.kit.pools import through
 from tests.kit.sshd import SshServer
 from tests.writers.desks import Desk, leftovers, open_desk
 from tests.writers.gate import RemoteGate
 from tests.writers.operations import OLD
+from tests.writers.sidecars import opencode_processes
 
-ATTEMPT = 20.0
+GROUP = "requests that go on alone"
 
 
 @pytest.fixture
@@ -35,8 +39,19 @@ async def edit(desk: Desk, path: Path, old: str, new: str) -> str:
         return f"failed: {error}"
 
 
+def check(outcomes: dict[str, str], path: Path) -> None:
+    """Whoever was told of success has its line there."""
+    now = path.read_text()
+    for line, outcome in outcomes.items():
+        assert line in now or outcome.startswith("failed"), (outcomes, now)
+
+
 async def test_law3_what_goes_on_after_a_cut_takes_no_later_change_of_ours_away(
-    gated_server: tuple[SshServer, RemoteGate], gate: RemoteGate, link: DelayProxy, folder: Path
+    gated_server: tuple[SshServer, RemoteGate],
+    gate: RemoteGate,
+    link: DelayProxy,
+    folder: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     server, _ = gated_server
     path = folder / "f"
@@ -47,14 +62,41 @@ async def test_law3_what_goes_on_after_a_cut_takes_no_later_change_of_ours_away(
         await gate.reached(running)
         link.cut()
         later = asyncio.ensure_future(edit(second, path, "last", "their line"))
+        # As long as the request waits there, both may go on; then it would take away what they have done.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(later), 3)
+            await asyncio.wait_for(asyncio.gather(asyncio.shield(running), asyncio.shield(later)), 20)
         gate.let_go()
-        outcomes = [await running, await later]
-    await asyncio.sleep(1)
-    now = path.read_text()
-    print(outcomes, repr(now))
-    for outcome, line in zip(outcomes, ("our line", "their line"), strict=True):
-        assert line in now or outcome.startswith("failed"), (outcomes, now)
+        outcomes = {"our line": await running, "their line": await later}
+        await gate.all_gone()
+        check(outcomes, path)
     async with open_desk(server.ssh_command, folder):
         assert leftovers(folder) == []
+    tell(request, GROUP, "link cut", 1)
+
+
+async def test_law3_what_goes_on_after_a_kill_takes_no_later_change_of_ours_away(
+    gated_server: tuple[SshServer, RemoteGate], gate: RemoteGate, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    server, _ = gated_server
+    path = folder / "f"
+    path.write_bytes(OLD)
+    slug = resolve_target(parse_ssh_command(server.ssh_command)).slug
+    local = folder.parent / "local"
+    async with (
+        opencode_processes(server.ssh_command, folder, local, 1) as (doomed,),
+        open_desk(server.ssh_command, folder, "two", slug=slug) as second,
+    ):
+        gate.stop_at("mv")
+        running = asyncio.ensure_future(doomed.edit(path, "needle", "our line"))
+        await gate.reached(running)
+        await doomed.kill()
+        await asyncio.gather(running, return_exceptions=True)
+        # A session that was there before: it opens no connection, so it does not sweep.
+        later = asyncio.ensure_future(edit(second, path, "last", "their line"))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(later), 20)
+        gate.let_go()
+        outcome = await later
+        await gate.all_gone()
+        check({"their line": outcome}, path)
+    tell(request, GROUP, "session killed", 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,17 @@ def chatting(home: OpenCodeHome, folder: str) -> Iterator[tuple[Chat, EventStrea
     """A server on the remote folder, and what it tells its interfaces."""
     with OpenCodeServe(home, launcher=LAUNCH) as server, EventStream(server) as events:
         yield Chat(server, folder), events
+
+
+def wait_for_tree(truth: RemoteTruth, folder: str, wanted: Mapping[str, bytes]) -> None:
+    """Wait until the folder holds exactly these files."""
+
+    def there() -> bool:
+        with contextlib.suppress(FileNotFoundError):  # a file may be replaced or removed while we look
+            return truth.tree(folder) == wanted
+        return False
+
+    wait_until(there, f"{sorted(wanted)} in {folder}")
 
 
 VERSIONS = pytest.mark.parametrize(
@@ -280,10 +292,10 @@ def test_34_typed_in_the_terminal_interface(
         assert truth.tree(workdir) == {"a.txt": b"two\n"}
         enter("/undo")
         terminal.wait_for("2 message", gone="the first is done")
-        wait_until(lambda: truth.tree(workdir) == {"a.txt": b"one\n"}, "restored file")
+        wait_for_tree(truth, workdir, {"a.txt": b"one\n"})
         enter("/redo")
         terminal.wait_for("1 file changed again on", "the first is done")
         assert truth.tree(workdir) == {"a.txt": b"two\n"}
         enter("/redo")
         terminal.wait_for("the second is done", gone="reverted")
-        wait_until(lambda: truth.tree(workdir) == {"a.txt": b"two\n", "b.txt": b"new\n"}, "file that is back")
+        wait_for_tree(truth, workdir, {"a.txt": b"two\n", "b.txt": b"new\n"})

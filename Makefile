@@ -14,7 +14,7 @@ BASE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all test-failed torture demo bench matrix picture clean
+.PHONY: help setup check test test-all test-failed torture reliability demo bench matrix picture clean
 
 help:
 	@echo 'make demo          see it work, on this machine alone'
@@ -24,6 +24,7 @@ help:
 	@echo 'make test-all      all tests'
 	@echo 'make test-failed   what failed last, once more and alone'
 	@echo 'make torture       every fault at every place, every interleaving: hours'
+	@echo 'make reliability   the tests that hold the promises about files; writes docs/reliability.md'
 	@echo 'make bench         round trips and times of every tool over a slow link'
 	@echo 'make matrix        every tool on every kind of server and userland; writes docs/servers.md'
 	@echo 'make picture       docs/badge.svg, drawn from the real interface'
@@ -78,6 +79,10 @@ test-failed: setup
 torture: setup
 	PYBRIDGE_EFFORT=all $(RUN) -m pytest -n $(WORKERS) --dist worksteal \
 	  `grep -rl --include='test_*.py' 'tests.kit.effort' tests` $(ARGS)
+
+reliability: setup
+	PYBRIDGE_EFFORT=part $(RUN) -m pytest -n $(WORKERS) --dist loadfile --write-reliability \
+	  `$(RUN) -m tests.reliability.named_tests` $(ARGS)
 
 # Needs python3, make and the network only: no development extras.
 demo: $(BASE_STAMP)

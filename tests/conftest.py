@@ -32,16 +32,23 @@ def dropbear(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--write-matrix`, for `make matrix`."""
+    """`--write-matrix`, for `make matrix`; `--write-reliability`, for `make reliability`."""
     parser.addoption("--write-matrix", action="store_true", help="write the table of docs/servers.md from this run")
+    parser.addoption("--write-reliability", action="store_true", help="write docs/reliability.md from this run")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record the matrix where the reports of all workers come together."""
-    if config.getoption("--write-matrix") and not hasattr(config, "workerinput"):
-        from tests.matrix.recorder import Recorder
+    """Record where the reports of all workers come together."""
+    if hasattr(config, "workerinput"):
+        return
+    if config.getoption("--write-matrix"):
+        from tests.matrix.recorder import Recorder as MatrixRecorder
 
-        config.pluginmanager.register(Recorder())
+        config.pluginmanager.register(MatrixRecorder())
+    if config.getoption("--write-reliability"):
+        from tests.reliability.recorder import Recorder as ReliabilityRecorder
+
+        config.pluginmanager.register(ReliabilityRecorder())
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
+import pytest
+
+from pybridge.transport.asyncssh_quietly import asyncssh
 from tests.kit.sshd import SshServer, start_openssh
 
 _PROGRAM = """
@@ -40,3 +44,17 @@ async def test_standard_error_stays_empty(tmp_path: Path, openssh: SshServer) ->
         server.stop()
     assert output.decode().split() == ["b'in\\n'", "HostKeyUnknownError"]
     assert errors.decode() == ""
+
+
+@pytest.mark.parametrize(("error", "told"), [(asyncssh.ConnectionLost("gone"), 0), (ValueError("a fault of ours"), 1)])
+async def test_a_transfer_whose_link_ended_is_told_once_only(
+    error: Exception, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    task = asyncio.ensure_future(fail())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+    assert len([record for record in caplog.records if "never retrieved" in record.getMessage()]) == told

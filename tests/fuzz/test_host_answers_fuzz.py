@@ -18,7 +18,7 @@ from pybridge.host.fetching import parse_fetched, parse_list, parse_slice
 from pybridge.host.framing import ReplyReader, encode_text, quote
 from pybridge.host.login_shell import LoginNoise, shown
 from pybridge.host.marked_output import MarkedOutput
-from pybridge.host.model import Command, Fetch, FileVersion
+from pybridge.host.model import Command, Fetch, Fetched, FileVersion
 from pybridge.host.place import parse_place
 from pybridge.mirror.content_store import ContentStore
 from pybridge.mirror.path_mapper import PathMapper
@@ -195,10 +195,12 @@ def test_fetched_files_are_what_was_asked_for(request: pytest.FixtureRequest, tm
 
 def test_lines_and_names_are_read(request: pytest.FixtureRequest) -> None:
     ending = b"\0" + M + b"\n"
-    outputs = spoiled(b"12\0head" + ending + b"a\nb\n" + ending, b"0\0" + ending + ending, b"dsub\0ffile\0lx\0")
+    outputs = spoiled(
+        b"12 4 0a1b\0head" + ending + b"a\nb\n" + ending, b"0 0 -\0" + ending + ending, b"dsub\0ffile\0lx\0"
+    )
 
     def check(output: bytes) -> None:
-        typed(lambda: parse_slice(output, "/w/a", MARKER))
+        typed(lambda: parse_slice(Fetched("/w/a", "/w/a"), output, FACTS, MARKER))
         for status in (0, 2, 3, 4, 99999999999):
             typed(lambda status=status: parse_list(output, status, "/w"))
 

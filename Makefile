@@ -14,7 +14,7 @@ BASE_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-all test-failed demo bench matrix picture clean
+.PHONY: help setup check test test-all test-failed torture demo bench matrix picture clean
 
 help:
 	@echo 'make demo          see it work, on this machine alone'
@@ -22,7 +22,8 @@ help:
 	@echo 'make check         lint, format, types, layers, generated files'
 	@echo 'make test          the tests that fit in ten minutes'
 	@echo 'make test-all      all tests'
-	@echo 'make test-failed what failed last, once more and alone'
+	@echo 'make test-failed   what failed last, once more and alone'
+	@echo 'make torture       every fault at every place, every interleaving: hours'
 	@echo 'make bench         round trips and times of every tool over a slow link'
 	@echo 'make matrix        every tool on every kind of server and userland; writes docs/servers.md'
 	@echo 'make picture       docs/badge.svg, drawn from the real interface'
@@ -66,11 +67,17 @@ test: setup
 	@$(RUN) -m pytest -m whole --collect-only --quiet --no-header -o addopts= $(ARGS) 2>/dev/null | grep '::' || echo '  nothing'
 
 test-all: setup
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	PYBRIDGE_EFFORT=part $(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 # What the last run left failed, alone on the machine.
 test-failed: setup
 	$(RUN) -m pytest --last-failed --last-failed-no-failures none $(ARGS)
+
+# Only the tests that do more where more is asked for (tests/kit/effort.py): everything they know. PYBRIDGE_POINT='...'
+# as a failure prints it tries that point alone; PYBRIDGE_SEED=N draws other random offsets.
+torture: setup
+	PYBRIDGE_EFFORT=all $(RUN) -m pytest -n $(WORKERS) --dist worksteal \
+	  `grep -rl --include='test_*.py' 'tests.kit.effort' tests` $(ARGS)
 
 # Needs python3, make and the network only: no development extras.
 demo: $(BASE_STAMP)

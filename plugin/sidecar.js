@@ -103,6 +103,23 @@ class Sidecar {
   }
 
   /**
+   * A session's messages were taken back to a point, or brought back.
+   * @param {{sessionID: string, point: {messageID: string, partID: string | null} | null}} moved
+   * @param {() => Promise<object>} conversation asked by the sidecar: what is left of the session
+   * @returns {Promise<{message?: string, title?: string, variant?: string}>} what to tell the user, if anything
+   */
+  async reverted(moved, conversation) {
+    const life = await this.#alive()
+    const { id, answer } = life.peer.request("session.reverted", moved)
+    life.calls.set(id, { conversation })
+    try {
+      return await answer
+    } finally {
+      life.calls.delete(id)
+    }
+  }
+
+  /**
    * Ask something outside any tool call.
    * @param {string} method
    * @param {object} params
@@ -172,6 +189,7 @@ class Sidecar {
   #methods(calls) {
     return {
       "permission.ask": (params) => ask(calls.get(params.call), params),
+      "session.conversation": ({ request }) => calls.get(request)?.conversation?.(),
       "shell.busy": ({ busy }) => (busy ? calls.set(USER_COMMANDS, {}) : calls.delete(USER_COMMANDS)),
       "tool.progress": ({ call, title, metadata }) => calls.get(call)?.show?.({ title, metadata }),
       status: (status) => this.#told(status),

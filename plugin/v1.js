@@ -5,6 +5,8 @@ import { refusal } from "./anchor.js"
 import { complaint, LiveCall } from "./live.js"
 import { deliver } from "./mentions.js"
 import { restore } from "./permissions.js"
+import { Reverts } from "./reverts.js"
+import { SessionEvents } from "./session_events.js"
 import { acquire } from "./sidecar.js"
 import { StatusTeller } from "./status_channel.js"
 import { Surroundings } from "./surroundings.js"
@@ -32,6 +34,12 @@ export async function hooks(input, options, shared, failure) {
   const answers = new Map()
 
   const surroundings = new Surroundings(input, sidecar, tools)
+
+  const reverts = new Reverts(input.client, sidecar)
+  const sessions = new SessionEvents(input.client, input.directory, (event) => {
+    reverts.hear(event)
+    if (event.type === "session.deleted") sidecar?.tell("session.forget", { sessionID: event.properties.info.id })
+  })
 
   const complain = complaint(input.client)
 
@@ -76,13 +84,15 @@ export async function hooks(input, options, shared, failure) {
     "chat.message": async (asked, output) => deliver({ input, sidecar, refused }, asked, output),
 
     event: async ({ event }) => {
-      if (event.type === "session.deleted") sidecar?.tell("session.forget", { sessionID: event.properties.info.id })
+      sessions.receive(event)
       await closeTerminal(input.client, event)
     },
 
     config: async (config) => {
       restore(config, shared.permission)
       surroundings.use(config)
+      // No tool changes local files, so /undo would take back only what the user changed here while a call ran.
+      if (!refused) config.snapshot = false
       useRemoteShell(config, options, refused)
     },
 
@@ -95,6 +105,7 @@ export async function hooks(input, options, shared, failure) {
     dispose: async () => {
       if (released) return
       released = true
+      sessions.close()
       await sidecar?.release()
     },
   }

@@ -90,6 +90,12 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("REMOTE_ENCODING", "", "Encoding of remote text files that are not UTF-8, e.g. `latin-1`, `gb18030`."),
     Variable("REMOTE_ANCHOR", "", "The local folder that stands for the remote one. The launcher sets it."),
     Variable("REMOTE_ALL_DIRS", "0", "1 lets OpenCode instances for folders other than the anchor use the remote too."),
+    Variable(
+        "PYBRIDGE_JOURNAL_MB",
+        "256",
+        "Megabytes that the undo journal may take on this machine; the oldest changes go first. 0 keeps none: then "
+        "nothing can be undone.",
+    ),
     Variable("PYBRIDGE_LOG", "info", "How much is logged: `debug`, `info` or `warning`."),
     Variable("PYBRIDGE_PYTHON", "", "Python interpreter (3.11 or newer, with pybridge) the plugin starts."),
 )
@@ -125,6 +131,7 @@ class Settings:
         encoding: Python's name of the codec for files that are not UTF-8; None to detect.
         anchor: local folder that stands for the remote workdir.
         all_dirs: serve OpenCode instances of other folders than the anchor.
+        journal_mb: space of the undo journal; 0 for none.
         log_level: one of LOG_LEVELS.
     """
 
@@ -143,6 +150,7 @@ class Settings:
     encoding: str | None = None
     anchor: Path | None = None
     all_dirs: bool = False
+    journal_mb: int = 256
     log_level: str = "info"
 
     @classmethod
@@ -183,6 +191,7 @@ class Settings:
             encoding=_encoding(env),
             anchor=_anchor(env),
             all_dirs=_flag(env, "REMOTE_ALL_DIRS", False),
+            journal_mb=_integer(env, "PYBRIDGE_JOURNAL_MB", 256, 0, 1024 * 1024),
             log_level=_log_level(env),
         )
 

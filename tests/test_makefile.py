@@ -59,5 +59,5 @@ def test_setup_does_nothing_when_it_was_done(tmp_path: Path) -> None:
 
 def test_every_target_is_listed() -> None:
     listed = make("help").stdout
-    for target in ("demo", "setup", "check", "test", "test-all", "clean"):
+    for target in ("demo", "setup", "check", "test", "test-all", "torture", "clean"):
         assert f"make {target} " in listed

@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from pybridge.cli import clean, demo, doctor, install, launch, password, sidecar, trust, uninstall, version
+from pybridge.cli import (
+    clean,
+    demo,
+    doctor,
+    history,
+    install,
+    launch,
+    password,
+    sidecar,
+    trust,
+    undo,
+    uninstall,
+    version,
+)
 from pybridge.cli.own_options import OwnOptionsThenArguments
 from pybridge.cli.trust import OwnOptionsAmongSshWords
 
@@ -33,6 +46,8 @@ app.command(
     options_metavar="[--fingerprint SHA256:...] HOST",
 )(trust.trust)
 app.add_typer(password.app)
+app.command()(history.history)
+app.command()(undo.undo)
 app.command()(demo.demo)
 app.command()(clean.clean)
 app.command()(sidecar.sidecar)

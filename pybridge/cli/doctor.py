@@ -11,7 +11,7 @@ import typer
 
 from pybridge.cli.console import narrate, show
 from pybridge.cli.env_file import read_env_file
-from pybridge.cli.environment import take_environment
+from pybridge.cli.environment import hide_secrets, take_environment
 
 if TYPE_CHECKING:
     from pybridge.cli.examination.finding import Finding
@@ -30,7 +30,7 @@ def doctor(
     from pybridge.cli.examination.report import make_report
 
     env = {**take_environment(), **(read_env_file(env_file) if env_file else {})}
-    _hide_secrets(env)
+    hide_secrets(env)
     findings = asyncio.run(_examine(env, (lambda _: None) if report else (lambda finding: show(str(finding)))))
     if report:
         show(make_report(env, findings))
@@ -58,12 +58,3 @@ async def _findings(env: Mapping[str, str]) -> AsyncIterator[Finding]:
     yield await examine_sidecar(env)
     async for finding in examine_remote(env):
         yield finding
-
-
-def _hide_secrets(env: Mapping[str, str]) -> None:
-    from pybridge.logs import register_secret
-    from pybridge.settings import SECRET_NAMES
-
-    for name in SECRET_NAMES:
-        if env.get(name):
-            register_secret(env[name])

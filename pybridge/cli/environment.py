@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from pybridge.settings import SECRET_NAMES
 
@@ -16,3 +17,12 @@ def take_environment() -> dict[str, str]:
     for name in SECRET_NAMES:
         os.environ.pop(name, None)
     return taken
+
+
+def hide_secrets(env: Mapping[str, str]) -> None:
+    """From now on no output of this process shows the secrets in `env`."""
+    from pybridge.logs import register_secret
+
+    for name in SECRET_NAMES:
+        if env.get(name):
+            register_secret(env[name])

@@ -38,8 +38,8 @@ class Leftover:
 def removable() -> list[Leftover]:
     """What costs nothing but time to lose: mirrors, kept outputs no session reads any more, logs put aside.
 
-    Left alone: records of what sessions have under way on a remote (the next connection cleans up by them), the current
-    log, session folders, and the plugin file.
+    Left alone: the undo journal, records of what sessions have under way on a remote (the next connection cleans up by
+    them), the current log, session folders, and the plugin file.
     """
     found = [Leftover("mirror", path, _size(path)) for path in _children(locations.home() / ".opencode" / "mirrors")]
     outputs = _outputs()  # listed first: one that is written meanwhile is not taken for an old one
@@ -57,6 +57,12 @@ def removable() -> list[Leftover]:
     return found
 
 
+def undo_journal() -> list[Leftover]:
+    """What `pybridge undo` works by, if there is any: it cannot be had again."""
+    folder = locations.state_folder() / "journal"
+    return [Leftover("undo journal", folder, _size(folder))] if folder.is_dir() else []
+
+
 def young_outputs() -> list[Path]:
     """Kept outputs that a session at work may still read, which is why `removable` leaves them out."""
     limit = time.time() - IN_USE_SECONDS
@@ -69,7 +75,7 @@ def everything() -> list[Leftover]:
     folders = [
         ("mirrors", opencode / "mirrors"),
         ("session folders", opencode / "remote-sessions"),
-        ("state", locations.state_folder()),
+        ("state, with the undo journal", locations.state_folder()),
         ("logs", locations.log_folder()),
         ("data", locations.data_folder()),
         ("cache", platformdirs.user_cache_path("pybridge", appauthor=False)),

@@ -28,6 +28,7 @@ from pybridge.errors import (
     OutcomeUnknownError,
     StorageError,
     UnverifiedWriteError,
+    defused,
 )
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
@@ -79,7 +80,8 @@ class Step:
 
         A folder with default ACL entries overrules the umask, which a later chmod would undo.
         """
-        natural = self.creates and self.change.mode_from is None and self.umask & 0o600 == 0
+        given = self.change.mode_from is not None or self.change.mode is not None
+        natural = self.creates and not given and self.umask & 0o600 == 0
         return f"{self.umask:o}" if natural else ""
 
     @property
@@ -196,22 +198,30 @@ def conflicts(reply: Reply, steps: Sequence[Step]) -> list[Step]:
     """
     lines = [line.split() for line in reply.stdout.decode("ascii", "replace").split("\n")]
     for words in lines:
-        if len(words) == 2 and words[0] == "left":
-            log.warning("taking back failed: %r, %r", reply.stdout[-1000:], reply.stderr[-1000:])
-            raise not_taken_back(steps[int(words[1])])
+        match words:
+            case ["left", index] if (step := _numbered(index, steps)) is not None:
+                log.warning("taking back failed: %r, %r", reply.stdout[-1000:], reply.stderr[-1000:])
+                raise not_taken_back(step)
     for words in lines:
         match words:
             case ["done"]:
                 return []
             case ["conflict", *indices]:
-                return [steps[int(i)] for i in indices]
-            case ["error", index, stage]:
-                raise failure(steps[int(index)], stage, decode_text(reply.stderr))
+                differing = [_numbered(index, steps) for index in indices]
+                if differing and None not in differing:
+                    return [step for step in differing if step is not None]
+            case ["error", index, stage] if (step := _numbered(index, steps)) is not None:
+                raise failure(step, stage, decode_text(reply.stderr))
     raise OutcomeUnknownError(
         "The remote shell ended a write without saying how it went.",
         path=steps[0].change.path,
         next_step="Read the file again before you go on.",
     )
+
+
+def _numbered(index: str, steps: Sequence[Step]) -> Step | None:
+    """The step of that number, if there is one."""
+    return steps[int(index)] if index.isdecimal() and len(index) < 8 and int(index) < len(steps) else None
 
 
 _REASONS: tuple[tuple[str, type[FileError], str], ...] = (
@@ -258,5 +268,5 @@ def failure(step: Step, stage: str, stderr: str) -> FileError:
     for pattern, error, reason in _REASONS:
         if re.search(pattern, stderr):
             return error(f"Cannot write {path}: {reason}", path=path, next_step=kept)
-    said = stderr.strip().split("\n")[-1] if stderr.strip() else f"it failed at the step {stage!r}"
+    said = defused(stderr.strip().split("\n")[-1])[:600] if stderr.strip() else f"it failed at the step {stage!r}"
     return FileError(f"Cannot write {path}: {said}", path=path, next_step=kept)

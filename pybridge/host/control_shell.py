@@ -26,6 +26,8 @@ MAX_REPLY_BYTES = 96 * 1024 * 1024
 MAX_FIRST_BYTES = 4 * 1024 * 1024
 """Of the first reply, which holds no file."""
 _LONGEST_WORD = 64
+_MOST_EXIT = 128
+"""A status above this means that a signal ended the request."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class ControlShell:
         self.usable = False  # until a whole reply has come, also when this wait is cancelled
         exchange = self._exchange(script, timeout)
         reply = await (unless_silent(self._process, exchange) if harmless else exchange)
-        self.usable = True
+        # Where a signal has ended the request, what it had started may go on, and write into the next reply.
+        self.usable = reply.status <= _MOST_EXIT
         return reply
 
     async def _exchange(self, script: str, timeout: float) -> Reply:

@@ -153,7 +153,7 @@ def parse_slice(fetched: Fetched, output: bytes, facts: Facts, marker: str) -> S
     lines = body.split(b"\n")
     if lines and lines[-1] == b"":
         lines.pop()
-    known = size.isdigit() and len(size) < 20 and digest not in ("", "-")
+    known = size.isdigit() and len(size) < 20 and _DIGEST.fullmatch(digest)
     version = FileVersion(f"{facts.algorithm}:{digest}", int(size)) if known else None
     return Slice(fetched, tuple(lines), int(total), head, version)
 

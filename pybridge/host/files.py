@@ -34,7 +34,7 @@ from pybridge.host.model import ABSENT, Applied, Change, Fetch, FileKind, Versio
 from pybridge.host.recovery import Settled, Settlement, UnfinishedRequest, recover, unfinished
 from pybridge.host.safeguards import NoRecords, NoTurns, Recorder, TurnTaker
 from pybridge.host.shells import ControlShells
-from pybridge.host.uploading import Uploader
+from pybridge.host.uploading import Uploader, made_at, making_script
 
 INLINE_BYTES = 512 * 1024
 """Content up to this size travels inside the request; more goes ahead of it on a stream of its own."""
@@ -118,8 +118,9 @@ class Files(FileReader):
                 differing = await self._replace(shell, steps)
                 await asyncio.to_thread(self.records.done, request.key)
             except _Interrupted as interrupted:
-                # Its place may be the only one. Only then closed: what it started is found as long as it lives.
-                shell.is_kept = True
+                # Its place may be the only one. Only then closed: what it started is found as long as it lives. Nor may
+                # another request be given it, such as the one that ends it.
+                shell.is_kept, shell.usable = True, False
                 await lent.aclose()
                 try:
                     await self._settle(request, interrupted.cause)
@@ -150,7 +151,9 @@ class Files(FileReader):
                 continue
             try:
                 with _interruptible(ConnectionLostError):
-                    steps[index] = replace(step, uploaded=await self._uploader.upload(content, step))
+                    path = made_at(await shell.request(making_script(step)), step)
+                    await self._uploader.upload(content, step, path)
+                steps[index] = replace(step, uploaded=path)
             except RemoteError:
                 await self._remove_temporaries(shell, steps)
                 raise
@@ -282,6 +285,8 @@ class Files(FileReader):
             mode = source.stat.mode & 0o777
         elif known.stat is not None and change.expected != ABSENT:
             mode = known.stat.mode
+        elif change.mode is not None:
+            mode = change.mode & 0o777
         if change.content is None:
             # A removal takes the name away, not what a symlink leads to.
             return replace(

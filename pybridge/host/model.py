@@ -129,12 +129,14 @@ class Change:
         expected: the version the change was computed from (ABSENT: the file must not exist).
         content: the whole new content; None removes the file.
         mode_from: path whose mode the new file takes (a move); None: keep own mode, new files 0666 & ~umask.
+        mode: permission bits a new file takes, instead; a file that is there keeps its own.
     """
 
     path: str
     expected: FileVersion
     content: bytes | None
     mode_from: str | None = None
+    mode: int | None = None
 
 
 @dataclass(frozen=True)

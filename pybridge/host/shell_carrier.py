@@ -86,7 +86,7 @@ class ShellCarrier:
         return starting.result()
 
     async def upload(self, path: str, content: bytes) -> None:
-        """Create and fill a file; see `Carrier.upload`."""
+        """Fill a file; see `Carrier.upload`."""
         await self._carrier.upload(path, content)
 
     async def close(self) -> None:

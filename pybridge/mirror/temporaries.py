@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import posixpath
 import re
 import secrets
 import threading
@@ -24,6 +25,7 @@ from typing import Any
 
 import filelock
 
+from pybridge.host.applying import TEMPORARY_PREFIX
 from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.recovery import Leftover, UnfinishedRequest
 from pybridge.locations import private_folder, remove_abandoned, slug, write_private
@@ -192,16 +194,32 @@ class TemporaryRecords:
 
 
 def _request(key: str, data: dict[str, Any]) -> UnfinishedRequest:
+    """A request as it was recorded.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is damaged; what it names goes into a script, and is removed.
+    """
     owner = data["owner"]
-    identity = ShellIdentity(int(owner["pid"]), str(owner["started"]), str(owner["boot_id"]))
+    if not _IDENTIFIER.fullmatch(key) or type(owner["pid"]) is not int or owner["pid"] < 1:
+        raise ValueError("no key, or no process")
+    identity = ShellIdentity(owner["pid"], _text(owner["started"]), _text(owner["boot_id"]))
     return UnfinishedRequest(key, identity, tuple(_leftover(left) for left in data["leftovers"]))
 
 
 def _leftover(data: dict[str, Any]) -> Leftover:
     names = ("path", "target", "old_digest", "new_digest", "top")
-    return Leftover(
-        temporaries=tuple(str(path) for path in data["temporaries"]), **{name: str(data[name]) for name in names}
-    )
+    left = Leftover(temporaries=tuple(map(_text, data["temporaries"])), **{name: _text(data[name]) for name in names})
+    if not all(path.startswith("/") for path in (left.path, left.target, *left.temporaries, left.top or "/")):
+        raise ValueError("not absolute")
+    if not all(posixpath.basename(path).startswith(TEMPORARY_PREFIX) for path in left.temporaries):
+        raise ValueError("not a temporary of ours")
+    return left
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("not a text")
+    return value
 
 
 def _without_fence(request: UnfinishedRequest) -> UnfinishedRequest:

@@ -15,8 +15,10 @@ from pybridge.errors import RemoteError
 from pybridge.host.host import Host, HostOptions
 from pybridge.settings import Settings
 from pybridge.sidecar.calls import ToolCall
+from pybridge.sidecar.reverts import reverted_changes
 from pybridge.sidecar.target import LinkReport
-from pybridge.tools import registry, user_command
+from pybridge.tools import registry, reverting, user_command
+from pybridge.tools.conversation import Conversation, Point
 from pybridge.tools.mentions import delivery
 from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.session import Session, open_session
@@ -72,6 +74,10 @@ class RemoteFolder:
         """What a system prompt says of the remote; see `Target.surroundings`."""
         return await self._surroundings.now(wanted, deadline)
 
+    async def revert(self, point: Point | None, conversation: Conversation) -> dict[str, str]:
+        """Follow OpenCode's /undo and /redo; see `Target.revert`."""
+        return await reverting.revert(self._session, self.host, point, conversation, reverted_changes())
+
     def forget(self, session_id: str) -> None:
         """An OpenCode session was deleted."""
         self._session.forget(session_id)
@@ -120,7 +126,7 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
         options = HostOptions(workdir=settings.workdir, shell=settings.shell, login=settings.login)
         host = await Host.connect(pool, options)
         undo.push_async_callback(host.close)
-        session = await open_session(settings, host, target_slug=route.target.slug)
+        session = await open_session(settings, host, target_slug=route.target.slug, host_name=str(route.target))
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:

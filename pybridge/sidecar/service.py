@@ -1,4 +1,4 @@
-"""What the shim may call: initialize, tool.call, mentions.deliver, session.forget, surroundings.*, status, shutdown."""
+"""What the shim may call: initialize, tool.call, mentions.deliver, session.*, surroundings.*, status, shutdown."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from typing import Any
 from pybridge import __version__
 from pybridge.errors import CancelledByUserError, RemoteError
 from pybridge.locations import write_private
-from pybridge.sidecar import mentions, user_commands
+from pybridge.sidecar import mentions, reverts, user_commands
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.connection import LASTING, Connection
 from pybridge.sidecar.jsonrpc import InvalidParams, InvalidRequest, RemoteFailure
 from pybridge.sidecar.peer import Incoming, Method, Peer
 from pybridge.sidecar.surroundings import Surroundings
 from pybridge.sidecar.target import Connect, Target
+from pybridge.sidecar.turns import SessionTurns
 from pybridge.sidecar.user_shell import REFUSAL, Send, UserShell
 
 log = logging.getLogger(__name__)
+
+REVERT_SECONDS = 20.0
+"""How long a message with mentions waits for an /undo under way."""
 
 
 class Service:
@@ -40,6 +44,7 @@ class Service:
         self._notices: set[asyncio.Task[None]] = set()
         self.user_shell = UserShell(self._run_user_command, self._report_user_commands)
         self._surroundings = Surroundings()
+        self._turns = SessionTurns()
         self.ending = asyncio.Event()
         """Set once the shim has asked for the end."""
 
@@ -49,6 +54,7 @@ class Service:
             "initialize": self.initialize,
             "tool.call": self.call,
             "mentions.deliver": self.mentions,
+            "session.reverted": self.reverted,
             "session.forget": self.forget,
             "skill.loaded": self.skill_loaded,
             "surroundings.prompt": self.surroundings_prompt,
@@ -97,6 +103,11 @@ class Service:
         if not isinstance(tool, str) or not isinstance(context, dict):
             raise InvalidParams("tool must be a string and context an object")
         call = ToolCall(self._peer, incoming, context)
+        async with self._turns.call(call.session_id, incoming.cancelled):
+            return await self._carry_out(tool, params.get("args"), call, incoming)
+
+    async def _carry_out(self, tool: str, args: object, call: ToolCall, incoming: Incoming) -> dict[str, Any]:
+        assert self._connection is not None
         try:
             target = await self._connection.target(incoming.cancelled)
         except LASTING as error:
@@ -104,7 +115,7 @@ class Service:
         if target is None or incoming.cancelled.is_set():
             raise CancelledByUserError("The call was aborted before it began. Nothing was done on the remote.")
         try:
-            return await target.call(tool, params.get("args"), call)
+            return await target.call(tool, args, call)
         finally:
             await call.finish()
 
@@ -112,6 +123,8 @@ class Service:
         """The contents of a user's @file mentions; see `pybridge.sidecar.mentions.deliver`."""
         if self._connection is None:
             raise InvalidRequest("The first call must be initialize")
+        # Not as the file was before the user took back what was done to it.
+        await self._turns.reverts_ended(str(params.get("sessionID")), REVERT_SECONDS)
         return await mentions.deliver(params, self._connection, incoming)
 
     async def surroundings_prompt(self, params: dict[str, Any], incoming: Incoming) -> dict[str, Any]:
@@ -138,6 +151,14 @@ class Service:
             raise InvalidRequest("The first call must be initialize")
         return await self._surroundings.reminder(params, self._connection, incoming)
 
+    async def reverted(self, params: dict[str, Any], incoming: Incoming) -> dict[str, Any]:
+        """The user took messages of an OpenCode session back, or brought them back; see `reverts.revert`."""
+        if self._connection is None or self._peer is None:
+            raise InvalidRequest("The first call must be initialize")
+        peer = self._peer
+        ask = lambda: peer.request("session.conversation", {"request": incoming.id})  # noqa: E731
+        return await reverts.revert(params, self._connection, self._turns, ask, incoming.cancelled)
+
     async def forget(self, params: dict[str, Any], incoming: Incoming) -> None:
         """An OpenCode session was deleted: what was remembered for it goes.
 
@@ -147,6 +168,7 @@ class Service:
         session_id = params.get("sessionID")
         if not isinstance(session_id, str):
             raise InvalidParams("sessionID must be a string")
+        reverts.forget(session_id)
         target = self._connection.ready() if self._connection is not None else None
         if target is not None:
             target.forget(session_id)

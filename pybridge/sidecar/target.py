@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pybridge.sidecar.calls import ToolCall
+    from pybridge.tools.conversation import Conversation, Point
     from pybridge.tools.mentions.user_message import UserMessage
     from pybridge.tools.surroundings.descriptions import Where
     from pybridge.tools.surroundings.prompt import RemoteSurroundings
@@ -57,6 +58,21 @@ class Target(Protocol):
 
         Raises:
             RemoteError, TimeoutError: the remote does not answer, and nothing is known of it.
+        """
+        ...
+
+    async def revert(self, point: Point | None, conversation: Conversation) -> dict[str, str]:
+        """Undo the changes of messages the user took back, make those again that he brought back.
+
+        Args:
+            point: where the session is taken back to; None for nowhere.
+            conversation: what is left of the session.
+
+        Returns:
+            `title`, `message` and `variant` of a notice for the user; nothing where there is nothing to tell.
+
+        Raises:
+            RemoteError: nothing could be done.
         """
         ...
 

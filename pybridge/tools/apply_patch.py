@@ -6,9 +6,10 @@ import asyncio
 
 from pybridge.editing.patches import parse_patch
 from pybridge.errors import FileChangedError, FileError, PatchError
-from pybridge.host.model import Fetched, VersionConflict
+from pybridge.host.model import Applied, Fetched, VersionConflict
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import ApplyPatchArguments
+from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
 from pybridge.tools.patch_plan import PatchPlan, PatchPlanning, Section
@@ -49,19 +50,23 @@ async def execute(args: ApplyPatchArguments, context: ToolContext, session: Sess
         plan = await _plan(session, context, sections, files)
         await _ask(session, context, plan)
         try:
-            applied = await session.host.files.apply(plan.changes)
+            applied = await _make(session, context, plan, files)
         except VersionConflict as conflict:
             plan = await _plan_again(session, context, sections, files, conflict, plan)
             try:
-                applied = await session.host.files.apply(plan.changes)
+                applied = await _make(session, context, plan, files)
             except VersionConflict as again:
                 raise _changed(again, "keeps being changed by someone else") from again
-        for change, made in zip(plan.changes, applied, strict=True):
-            await keep(session, context.session_id, files[change.path].real, made, change.content)
+        for planned, made in zip(plan.changes, applied, strict=True):
+            await keep(session, context.session_id, files[planned.path].real, made, planned.content)
     summary = "Success. Updated the following files:\n" + "\n".join(plan.summary(lambda p: relative(session, p)))
     return ToolResult(
         title=summary, output=summary, metadata={"diff": plan.diff, "files": _files(session, plan), "diagnostics": {}}
     )
+
+
+async def _make(session: Session, context: ToolContext, plan: PatchPlan, files: dict[str, Fetched]) -> list[Applied]:
+    return await change(session, context, "apply_patch", plan.changes, [files[made.path] for made in plan.changes])
 
 
 async def _plan(

@@ -373,6 +373,14 @@ DIFFERENCES: tuple[Difference, ...] = (
         shown_by="tests/tools/test_interrupted.py::test_the_next_answer_says_what_became_of_it",
     ),
     Difference(
+        "undo",
+        "/undo puts back whatever changed in the folder while a message was answered, whoever changed it.",
+        "What edit, write and apply_patch changed is put back, where nobody has changed it since; what bash did stays.",
+        "Law 3; law 1: a whole folder is never looked at.",
+        shown_by="tests/e2e/test_undo.py::"
+        "test_34_law3_what_somebody_changed_since_stays_and_is_said_in_the_notice_and_in_history",
+    ),
+    Difference(
         "large-files",
         "Files of any size are changed in memory.",
         "Files over 16 MB are not changed by edit, write and apply_patch; the error names bash.",

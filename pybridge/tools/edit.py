@@ -21,6 +21,7 @@ from pybridge.errors import (
 from pybridge.host.model import ABSENT, Applied, Change, Fetched, FileKind, FileVersion, VersionConflict
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import EditArguments
+from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
 from pybridge.tools.permissions import ask_edit, ask_external, relative, remote_path
@@ -67,11 +68,11 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
         plan = await _plan(args, session, file)
         await ask_edit(session, context, shown_as, file.real, plan.diff.patch)
         try:
-            applied = await _apply(session, path, plan)
+            applied = await _apply(session, context, path, plan, file)
         except VersionConflict as conflict:
             fresh = replace(conflict.current[0], path=shown_as)
             plan = await _plan_again(args, session, context, fresh, plan, approved_for=file.real)
-            applied = await _apply_last(session, path, plan)
+            applied = await _apply_last(session, context, path, plan, fresh)
             file = fresh
         await keep(session, context.session_id, file.real, applied, plan.content)
     diff = plan.diff
@@ -138,13 +139,13 @@ async def _plan_again(
     return plan
 
 
-async def _apply(session: Session, path: str, plan: _Plan) -> Applied:
-    return (await session.host.files.apply([Change(path, plan.expected, plan.content)]))[0]
+async def _apply(session: Session, context: ToolContext, path: str, plan: _Plan, file: Fetched) -> Applied:
+    return (await change(session, context, "edit", [Change(path, plan.expected, plan.content)], [file]))[0]
 
 
-async def _apply_last(session: Session, path: str, plan: _Plan) -> Applied:
+async def _apply_last(session: Session, context: ToolContext, path: str, plan: _Plan, file: Fetched) -> Applied:
     try:
-        return await _apply(session, path, plan)
+        return await _apply(session, context, path, plan, file)
     except VersionConflict as conflict:
         raise FileChangedError(
             f"{path} keeps being changed by someone else while this edit is under way.", path=path, next_step=RE_READ

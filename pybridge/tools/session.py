@@ -23,7 +23,10 @@ from pybridge.host.model import (
     Slice,
 )
 from pybridge.locations import mirror_folder, state_folder
+from pybridge.logs import redact
 from pybridge.mirror.content_store import ContentStore
+from pybridge.mirror.journal import Journal, journal_folder
+from pybridge.mirror.journal_entry import Target
 from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.mirror.session_versions import SessionVersions
@@ -129,6 +132,7 @@ class Session:
         real_paths: where symlinks led when last looked at.
         temporary: the folder for temporary work outside the workspace.
         sudo: the folder through which sudo is given its password.
+        journal: where changes are recorded before they are made; None if the user wants none.
         interrupted: what became of changes that a lost link interrupted, as far as no answer has said so yet.
     """
 
@@ -148,6 +152,7 @@ class Session:
     real_paths: RealPaths = field(default_factory=RealPaths)
     temporary: TemporaryFolder | None = None
     sudo: SudoFolder | None = None
+    journal: Journal | None = None
     interrupted: list[Swept] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -164,7 +169,7 @@ class Session:
         await asyncio.gather(*(folder.remove() for folder in folders if folder is not None))
 
 
-async def open_session(settings: Settings, host: Host, *, target_slug: str) -> Session:
+async def open_session(settings: Settings, host: Host, *, target_slug: str, host_name: str = "") -> Session:
     """Open what we know of the files in the folder that `host` was connected for, and put right what earlier
     connections left there. No round trip of its own unless they did.
 
@@ -172,6 +177,7 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
         settings: what the user set.
         host: a connected host; its `place` is the folder.
         target_slug: names user, host, port and jump hosts (the transport's slug of REMOTE_SSH).
+        host_name: as a person would name the host.
 
     Raises:
         FileMissingError, NotDirectoryError, FilePermissionError: REMOTE_WORKDIR is no folder that can be worked in.
@@ -207,4 +213,13 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str) -> S
         anchors=(settings.anchor,) if settings.anchor is not None else (),
         temporary=TemporaryFolder(host, temporary_folders, host.facts.scratch),
         sudo=await offer_sudo(host, temporary_folders, settings.sudo_password),
+        journal=_journal(settings, target_slug, host_name or target_slug, workdir),
     )
+
+
+def _journal(settings: Settings, target_slug: str, host_name: str, workdir: str) -> Journal | None:
+    if settings.journal_mb == 0:
+        return None
+    # A password typed into REMOTE_SSH itself, where it helps nobody, is not written down.
+    target = Target(target_slug, host_name, redact(settings.ssh), workdir, settings.transport)
+    return Journal(journal_folder(), target, max_bytes=settings.journal_mb * 1024 * 1024)

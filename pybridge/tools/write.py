@@ -10,6 +10,7 @@ from pybridge.errors import FileChangedError, IsDirectoryError, ToolError
 from pybridge.host.model import ABSENT, Change, Fetched, FileKind, FileVersion, VersionConflict
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import WriteArguments
+from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
 from pybridge.tools.permissions import ask_edit, ask_external, relative, remote_path
@@ -45,7 +46,7 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
         await ask_edit(session, context, shown_as, file.real, diff.patch)
         try:
-            (applied,) = await session.host.files.apply([Change(path, version, content)])
+            (applied,) = await change(session, context, "write", [Change(path, version, content)], [file])
         except VersionConflict as conflict:
             now = conflict.current[0]
             raise FileChangedError(

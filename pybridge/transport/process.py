@@ -138,13 +138,13 @@ class Carrier(Protocol):
         ...
 
     async def upload(self, path: str, content: bytes) -> None:
-        """Create a file that does not exist yet, readable by its owner only, and fill it, if there is a quick way.
+        """Fill an empty file, if there is a quick way.
 
         Args:
-            path: absolute path; its folder exists.
+            path: absolute path of a file that exists.
 
         Raises:
-            ChannelError: there is no such way here, or it did not work: use a process. The file may have been made.
+            ChannelError: there is no such way here, or it did not work: use a process. It may hold some of the content.
             ConnectError, ConnectionLostError: as for `start`.
         """
         ...

@@ -192,12 +192,10 @@ class SshPool:
                 lent.place.release()
 
     async def upload(self, path: str, content: bytes) -> None:
-        """Create and fill a file over SFTP; see `Carrier.upload`."""
-        flags = constants.FXF_WRITE | constants.FXF_CREAT | constants.FXF_EXCL
-        owner_only = asyncssh.SFTPAttrs(permissions=0o600)
+        """Fill a file over SFTP; see `Carrier.upload`."""
         name = path.encode("utf-8", "surrogateescape")
         try:
-            async with self.sftp() as client, client.open(name, flags, owner_only, None) as file:
+            async with self.sftp() as client, client.open(name, constants.FXF_WRITE, encoding=None) as file:
                 await file.write(content)
         except asyncssh.SFTPError as error:
             raise ChannelError(f"SFTP could not write {path}: {error}.") from error

@@ -1,7 +1,4 @@
-"""What a remote answers to a change, and the records of changes when the local disk has damaged them.
-
-What is marked as failing is known, and reported; the mark goes with the fault.
-"""
+"""What a remote answers to a change, and the records of changes when the local disk has damaged them."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ STEPS = [Step(CHANGE, "/w/f", 0o644, "/w/.pybridge-1", "/tmp/.pybridge-1", ABSEN
 ANSWERS = (b"done\n", b"conflict 0 1\n", b"error 1 verify\n", b"left 0\n", b"conflict -1 7 x\n", b"error 99 stage\n")
 
 
-@pytest.mark.xfail(strict=True, reason="conflicts() takes any number for that of a step: IndexError, ValueError")
 def test_the_answer_to_a_change_is_read_or_refused(request: pytest.FixtureRequest) -> None:
     def check(value: bytes) -> None:
         try:
@@ -39,7 +35,6 @@ def test_the_answer_to_a_change_is_read_or_refused(request: pytest.FixtureReques
     fuzz(request, "answers to a change", spoiled(*ANSWERS), check, 400)
 
 
-@pytest.mark.xfail(strict=True, reason="failure() repeats what the remote said as it is")
 def test_what_a_remote_says_of_a_failure_commands_no_terminal() -> None:
     assert "\x1b" not in str(failure(STEPS[0], "stage", "\x1b]0;owned\x07no\n"))
 
@@ -51,7 +46,6 @@ DAMAGES: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="the values of a record are taken as they are")
 @pytest.mark.parametrize(("key", "value"), DAMAGES)
 def test_a_damaged_record_names_nothing_that_was_not_recorded(tmp_path: Path, key: str, value: Any) -> None:
     records = TemporaryRecords(tmp_path, "host")
@@ -65,7 +59,6 @@ def test_a_damaged_record_names_nothing_that_was_not_recorded(tmp_path: Path, ke
     assert records.pending() == []
 
 
-@pytest.mark.xfail(strict=True, reason="a record's key is the name of its file, and becomes part of a script")
 def test_a_record_of_a_strange_name_is_none(tmp_path: Path) -> None:
     records = TemporaryRecords(tmp_path, "host")
     records.begin(unfinished(STEPS, ShellIdentity(7, "1", "b")))

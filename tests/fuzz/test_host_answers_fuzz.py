@@ -195,9 +195,7 @@ def test_fetched_files_are_what_was_asked_for(request: pytest.FixtureRequest, tm
 
 def test_lines_and_names_are_read(request: pytest.FixtureRequest) -> None:
     ending = b"\0" + M + b"\n"
-    outputs = spoiled(
-        b"12 4 0a1b\0head" + ending + b"a\nb\n" + ending, b"0 0 -\0" + ending + ending, b"dsub\0ffile\0lx\0"
-    )
+    outputs = spoiled(b"12 7 ab01\0head" + ending + b"a\nb\n" + ending, b"0\0" + ending + ending, b"dsub\0ffile\0lx\0")
 
     def check(output: bytes) -> None:
         typed(lambda: parse_slice(Fetched("/w/a", "/w/a"), output, FACTS, MARKER))

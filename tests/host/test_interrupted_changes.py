@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 from pathlib import Path
 
 import pytest
@@ -32,39 +31,8 @@ from pybridge.mirror.temporaries import TemporaryRecords
 from tests.host.conftest import connected, local_host
 from tests.host.test_applying import leftovers, replace
 from tests.kit.counterparts import need
-
-KILLER = """#!{shell}
-# Counts the programs started and kills the whole process group at number N, before it begins or half-way.
-PATH={path}
-n=$(($(cat {count}) + 1))
-echo $n > {count}
-if [ "$n" = {number} ]; then
-  case {when} in
-    half) case {name} in cat) if [ $# = 0 ]; then head -c 5; else head -c 5 "$1"; fi ;; esac ;;
-  esac
-  kill -s KILL -- -$(ps -o pgid= -p $$ | tr -d ' ')
-fi
-exec {real} "$@"
-"""
-
-
-def deadly_programs(folder: Path, number: int, when: str) -> str:
-    """A PATH whose programs kill everything at the start of the given one."""
-    folder.mkdir()
-    (folder / "count").write_text("0")
-    for name in "cat mv ln rm chmod cp stat sha256sum base64 mkdir rmdir cmp".split():
-        text = KILLER.format(
-            shell=need("dash"),
-            path=os.environ["PATH"],
-            count=folder / "count",
-            number=number,
-            when=when,
-            real=need(name),
-            name=name,
-        )
-        (folder / name).write_text(text)
-        (folder / name).chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
+from tests.kit.effort import by_effort
+from tests.kit.remote_steps import Act, Moment, RemoteSteps
 
 
 @pytest.mark.parametrize("settled_by", ["itself", "the next"])
@@ -78,20 +46,21 @@ async def test_law2_killed_at_every_step_all_files_are_new_or_all_are_old(
             return None
 
         monkeypatch.setattr("pybridge.host.files.Files._recover_soon", dead)
-    number = 1
+    number = by_effort(len(when + settled_by) % 5, 0, 0) + 1
+    steps = RemoteSteps(tmp_path / "remote")
     async with connected(local_host([need("dash")], environment={"HOME": str(tmp_path)})) as saviour:
-        while await killed_at(number, when, tmp_path / str(number), saviour):
-            number += 1
+        while await killed_at(Moment(number, when), steps, tmp_path / str(number), saviour):
+            number += by_effort(5, 1, 1)
     assert number > 20
 
 
-async def killed_at(number: int, when: str, folder: Path, saviour: Host) -> bool:
+async def killed_at(moment: Moment, steps: RemoteSteps, folder: Path, saviour: Host) -> bool:
     """A request of four changes, killed at one of its steps and settled after: was there such a step?
 
     One file is refilled (it has a second link), one replaced, one made, one removed.
     """
     old, new = b"old content " * 9, b"new content " * 30
-    work, programs = folder / "work", folder / "programs"
+    work = folder / "work"
     work.mkdir(parents=True)
     for name in ("moved", "linked", "gone"):
         (work / name).write_bytes(old)
@@ -99,30 +68,29 @@ async def killed_at(number: int, when: str, folder: Path, saviour: Host) -> bool
     wanted = {"linked": new, "moved": new, "made/f": new, "gone": None}
     paths = [str(work / name) for name in wanted]
     records = TemporaryRecords(folder / "records", "host")
-    path = deadly_programs(programs, 10**9, when)
-    environment = {"HOME": str(folder)}
+    path, environment = steps.environment["PATH"], {"HOME": str(folder)}
     doomed_carrier = local_host([need("dash")], prefix=[need("setsid")], path=path, environment=environment)
     async with connected(doomed_carrier) as doomed:
         fetched = await doomed.files.fetch([Fetch(path) for path in paths])
         changes = [Change(f.path, f.version, c) for f, c in zip(fetched, wanted.values(), strict=True) if f.version]
         assert len(changes) == 4
-        shutil.rmtree(programs)
-        deadly_programs(programs, number, when)
+        steps.arm(moment, Act.KILL_TREE)
         doomed.files.records = records
         told = "made"
         try:  # no VersionConflict: what our own dead request left is never taken for somebody's change
             await doomed.files.apply(changes)
         except OutcomeUnknownError:
             told = "unknown"
-        killed = int((programs / "count").read_text()) >= number
+        killed = steps.happened(moment)
+        steps.disarm()
     await sweep(saviour, records)
-    assert records.pending() == [], number
+    assert records.pending() == [], moment
     contents = {name: (work / name).read_bytes() if (work / name).exists() else None for name in wanted}
     before = {"linked": old, "moved": old, "made/f": None, "gone": old}
-    assert contents in ((wanted,) if told == "made" else (before, wanted)), number
+    assert contents in ((wanted,) if told == "made" else (before, wanted)), moment
     assert (work / "made").exists() == (contents == wanted)
     assert (work / "twin").read_bytes() == (work / "linked").read_bytes()
-    assert leftovers(work) == [], number
+    assert leftovers(work) == [], moment
     return killed
 
 

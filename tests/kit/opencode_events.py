@@ -42,6 +42,16 @@ class EventStream:
             self._connection.sock.close()
         self._connection.close()
 
+    def toasts(self) -> list[str]:
+        """The notices shown so far."""
+        with self._lock:
+            events = list(self._events)
+        return [e["properties"]["message"] for e in events if e.get("type") == "tui.toast.show"]
+
+    def wait_toast(self, number: int) -> str:
+        """Wait until so many notices were shown; returns the last of them."""
+        return wait_until(lambda: self.toasts()[number - 1 :], f"notice {number}: {self.toasts()}")[0]
+
     def states(self, command: str) -> list[dict[str, Any]]:
         """Every state the call of bash with this command was in, one for each event that told it."""
         with self._lock:

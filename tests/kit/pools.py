@@ -19,6 +19,7 @@ from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import resolve_target
 from tests.kit.counterparts import need
+from tests.kit.fault_proxy import FaultProxy
 from tests.kit.sshd import SshServer
 
 
@@ -87,7 +88,7 @@ def through(server: SshServer, proxy: DelayProxy) -> str:
     return server.ssh_command_with(port=proxy.port, known_hosts=known)
 
 
-def rewrite_known_hosts(known_hosts: Path, port: int, proxy: DelayProxy) -> Path:
+def rewrite_known_hosts(known_hosts: Path, port: int, proxy: DelayProxy | FaultProxy) -> Path:
     """A copy of a known_hosts file in which the server's port is the proxy's."""
     copy = known_hosts.with_name(f"known_hosts_{proxy.port}")
     copy.write_text(known_hosts.read_text().replace(f":{port} ", f":{proxy.port} "))

@@ -107,6 +107,7 @@ def start_openssh(
     home: Path | None = None,
     shell: str | None = None,
     replaced: Mapping[str, Path] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> SshServer:
     """Start OpenSSH's sshd.
 
@@ -118,6 +119,7 @@ def start_openssh(
             real user's start-up files runs.
         shell: the remote user's login shell (root); the real one's if not given.
         replaced: files that are others for the remote (root), such as /etc/shadow.
+        environment: variables of every session; the values without spaces.
     """
     program = need("sshd")
     _make_keys(folder, ["ed25519", "rsa", "ecdsa"])
@@ -131,15 +133,17 @@ def start_openssh(
     lines += ["LogLevel VERBOSE", "AcceptEnv PYBRIDGE_TEST_*"]
     if not any(line.startswith("Subsystem") for line in options):
         lines.append("Subsystem sftp internal-sftp")
+    variables = dict(environment or {})
     if home is None:
         home = folder / "home"
         home.mkdir()
-        # sshd goes by the first such line only.
-        also = [line.removeprefix("SetEnv ") for line in options if line.startswith("SetEnv ")]
-        lines.insert(0, " ".join(["SetEnv", f"HOME={home}", *also]))
+        variables["HOME"] = str(home)
         namespace_home = home if shell or _can_unshare() else None
     else:
         namespace_home = home
+    if variables:  # sshd heeds the first such line only
+        also = [line.removeprefix("SetEnv ") for line in options if line.startswith("SetEnv ")]
+        lines.insert(0, " ".join(["SetEnv", *(f"{name}={value}" for name, value in variables.items()), *also]))
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")
     words = [program, "-D", "-e", "-f", str(folder / "sshd_config")]
     server = _start(folder, port, words, hidden, namespace_home, shell, replaced)

@@ -83,8 +83,15 @@ MUTATIONS = (
         APPLY,
         "set -C; : >",
         ": >",
-        (f"{IN_LYING}test_law2_a_name_that_is_taken_is_never_used_for_a_temporary",),
+        (f"{IN_LYING}test_law2_a_name_that_is_taken_is_never_used_for_a_temporary[dash-10]",),
         quick=True,
+    ),
+    Mutation(
+        "exclusive create of the temporary of an upload",
+        "pybridge/host/uploading.py",
+        "set -C; : >",
+        ": >",
+        (f"{IN_LYING}test_law2_a_name_that_is_taken_is_never_used_for_a_temporary[dash-700000]",),
     ),
     # Nobody's change is lost.
     Mutation(
@@ -154,7 +161,7 @@ MUTATIONS = (
     Mutation(
         "write looks whether the file changed since it was read",
         "pybridge/tools/write.py",
-        "if session.versions.changed_since_read(context.session_id, file.real, version):",
+        "if session.versions.changed_since_read(context.session_id, file.real, version, named=file.path):",
         "if False:",
         (f"{IN_TOOLS}test_D21_write_onto_what_someone_changed_since_it_was_read[openssh]",),
     ),
@@ -187,7 +194,7 @@ MUTATIONS = (
     Mutation(
         "checksum of the local copy",
         "pybridge/mirror/content_store.py",
-        "if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:",
+        "if content is None or sha256 != entry.sha256 or not _belongs(entry.version, content, sha256):",
         "if content is None:",
         ("tests/mirror/test_content_store.py::test_a_damaged_local_copy_is_dropped_never_served",),
     ),

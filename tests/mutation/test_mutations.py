@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import ast
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.counterparts import missing, need
-from tests.kit.figures import tell
-from tests.kit.userlands import public_folder
+from tests.kit.counterparts import need
 from tests.mutation.copied_tree import ROOT, CopiedTree
+from tests.mutation.killing import as_parameters, see_it_killed
 from tests.mutation.mutations import MUTATIONS, Mutation
 
 WHERE_FROM = "tests/mutation/where_from.py"
-
-
-@pytest.fixture(scope="session")
-def copied() -> Iterator[CopiedTree]:
-    """A copy of the package and its tests."""
-    with public_folder() as folder:
-        folder.chmod(0o755)
-        yield CopiedTree(folder)
 
 
 @pytest.mark.unit
@@ -53,26 +43,9 @@ def test_it_is_the_copy_that_is_tested_in_subprocesses_too(copied: CopiedTree) -
     assert outcome.strangers == ()
 
 
-@pytest.mark.parametrize(
-    "mutation",
-    [
-        pytest.param(mutation, id=mutation.name, marks=[] if mutation.quick else pytest.mark.whole)
-        for mutation in MUTATIONS
-    ],
-)
+@pytest.mark.parametrize("mutation", as_parameters(m for m in MUTATIONS if m.file.endswith(".py")))
 def test_without_it_a_named_test_fails(request: pytest.FixtureRequest, copied: CopiedTree, mutation: Mutation) -> None:
-    with copied.with_mutation(mutation):
-        outcome = copied.run(*mutation.tests)
-    assert outcome.strangers == ()
-    survived = []
-    for test in mutation.tests:
-        states = outcome.of(test)
-        if states == {"skipped"}:
-            missing(f"what {test} needs")
-        if "failed" not in states:
-            survived.append(f"{test}: {', '.join(sorted(states)) or 'not run'}")
-    tell(request, "mutations", "mutants killed", 1, len(survived))
-    assert survived == [], outcome.said[-3000:]
+    see_it_killed(request, copied, mutation)
 
 
 def named_by(mutations: tuple[Mutation, ...]) -> list[str]:

@@ -15,10 +15,34 @@ channel.onmessage = ({ data }) => {
   if (data.status) statuses.push(data.status)
 }
 
+// What OpenCode's own server answers, and the notices it was asked to show.
+const opencode = { messages: {}, children: {}, toasts: [], sessions: {}, stream: [], streams: 0 }
+async function* events() {
+  for (;;) {
+    if (opencode.stream.length) yield opencode.stream.shift()
+    else await new Promise((resolve) => setTimeout(resolve, 10).unref())
+  }
+}
+const client = {
+  global: {
+    event: async () => {
+      opencode.streams += 1
+      return { stream: events() }
+    },
+  },
+  session: {
+    get: async ({ path: { id } }) => ({ data: opencode.sessions[id] ?? { id, time: { created: 1_000 } } }),
+    messages: async ({ path: { id } }) =>
+      id in opencode.messages ? { data: opencode.messages[id] } : { error: { name: "NotFoundError" } },
+    children: async ({ path: { id } }) => ({ data: (opencode.children[id] ?? []).map((child) => ({ id: child })) }),
+  },
+  tui: { showToast: async ({ body }) => void opencode.toasts.push(body) },
+}
+
 const operations = {
-  async load({ name, directory, options }) {
+  async load({ name, directory, options, withClient }) {
     const module = await import(pathToFileURL(process.argv[2]).href)
-    const hooks = await module.default.server({ directory }, options)
+    const hooks = await module.default.server(withClient ? { directory, client } : { directory }, options)
     instances.set(name, hooks)
     return { id: module.default.id, hooks: Object.keys(hooks), tools: Object.keys(hooks.tool ?? {}) }
   },
@@ -86,6 +110,9 @@ const operations = {
   },
   async dispose({ name }) {
     await instances.get(name).dispose?.()
+  },
+  async opencode(changes) {
+    return Object.assign(opencode, changes)
   },
   async statuses() {
     return statuses

@@ -104,9 +104,11 @@ class Plugin:
         """`begin`, and wait."""
         return await self.begin(op, **arguments)
 
-    async def load(self, name: str = "a", directory: Path | str = "/", **options: Any) -> Any:
-        """Make an instance, as OpenCode does for each folder."""
-        return await self.do("load", name=name, directory=str(directory), options=options)
+    async def load(
+        self, name: str = "a", directory: Path | str = "/", *, with_client: bool = False, **options: Any
+    ) -> Any:
+        """Make an instance, as OpenCode does for each folder; `with_client`: it can ask what `opencode` was told."""
+        return await self.do("load", name=name, directory=str(directory), options=options, withClient=with_client)
 
     def begin_call(
         self,

@@ -16,9 +16,10 @@ DENIED: dict[str, Any] = {tool: "deny" for tool in TOOLS}
 
 
 async def configured(plugin: Plugin, config: dict[str, Any], name: str = "a") -> dict[str, Any]:
-    """What the plugin makes of a configuration, without the shell, which has tests of its own."""
+    """What the plugin makes of a configuration, without the shell and the snapshots, which have tests of their own."""
     changed = await plugin.do("config", name=name, config=config)
     assert Path(changed.pop("shell")).is_file()
+    changed.pop("snapshot", None)
     return changed
 
 
@@ -75,6 +76,13 @@ async def test_without_a_launcher_the_permissions_are_left_alone(tmp_path: Path)
         await plugin.load()
         config = {"permission": {"bash": "ask"}}
         assert await configured(plugin, config) == config
+
+
+async def test_opencodes_own_snapshots_are_off_where_the_tools_act_on_the_remote(tmp_path: Path) -> None:
+    async with Plugin(fake_python(tmp_path), env={"REMOTE_ANCHOR": str(tmp_path)}) as plugin:
+        for name, folder, expected in (("a", tmp_path, False), ("b", Path("/"), True)):
+            await plugin.load(name, folder)
+            assert (await plugin.do("config", name=name, config={"snapshot": True}))["snapshot"] is expected
 
 
 class TestAnchor:

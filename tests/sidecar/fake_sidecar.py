@@ -6,6 +6,7 @@ It takes the arguments of `python` as the shim gives them (`-m pybridge.sidecar`
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from pybridge.errors import AuthenticationError, CancelledByUserError, ToolError, UnknownHostError
+from pybridge.mirror.reverted_changes import Reverted
+from pybridge.sidecar import reverts
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.run import main
 from pybridge.sidecar.target import LinkReport
+from pybridge.tools.conversation import Conversation, Point
 from pybridge.tools.instructions import Instruction
 from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.surroundings.descriptions import Where
@@ -59,6 +63,10 @@ class PretendedRemote:
         if marker:
             marker.write_text("aborted")
         return {"title": "", "output": "ended because it was aborted", "metadata": {"exit": None}}
+
+    async def do_wait_a_second(self, tool: str, args: dict[str, Any], call: ToolCall) -> dict[str, Any]:
+        await asyncio.sleep(1)
+        return {"title": "", "output": "waited", "metadata": {}}
 
     async def do_ignore_abort(self, tool: str, args: dict[str, Any], call: ToolCall) -> dict[str, Any]:
         call.progress("waiting", {})
@@ -120,6 +128,24 @@ class PretendedRemote:
             raise TimeoutError
         rules = [Instruction(f"{self.workdir}/{name}", "Rule.\n") for name in wanted.names[:1]]
         return RemoteSurroundings(self.workdir, "/srv", True, "freebsd", "Thu Jan 01 1970", project=rules)
+
+    async def revert(self, point: Point | None, conversation: Conversation) -> dict[str, str]:
+        if point is not None and point.message_id == "msg_stuck":
+            await asyncio.Event().wait()
+        if point is not None and point.message_id == "msg_bug":
+            raise KeyError("no such thing")
+        if point is not None and point.message_id == "msg_lost":
+            raise ToolError("The pretended link was lost.", next_step="Try again.")
+        messages = [
+            [m.id, m.copied, *(f"{p.id}/{p.call_id}/{p.session_id}/{p.time}" for p in m.parts)]
+            for m in conversation.messages
+        ]
+        facts = [conversation.session_id, point and [point.message_id, point.part_id], messages, conversation.parents]
+        with open(os.environ["FAKE_REVERTS"], "a") as file:  # noqa: PTH123
+            file.write(json.dumps(facts) + "\n")
+        await asyncio.sleep(0.05)
+        reverts.reverted_changes().put(conversation.session_id, Reverted({"change": "part"} if point else {}))
+        return {"message": f"taken back to {point and point.message_id}", "variant": "success"}
 
     def forget(self, session_id: str) -> None:
         Path(os.environ["FAKE_FORGOTTEN"]).write_text(session_id)

@@ -30,6 +30,8 @@ from pybridge.host.model import (
     VersionConflict,
 )
 from pybridge.mirror.content_store import ContentStore
+from pybridge.mirror.journal import Journal
+from pybridge.mirror.journal_entry import Target
 from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.spool import Spool
 from pybridge.mirror.sweep import Sweeper
@@ -255,5 +257,6 @@ def memory_desk(folder: Path, *, workdir: str = "/w", worktree: str = "/w", **se
         locks=FileLocks(),
         sweeper=Sweeper(cast(Host, host), TemporaryRecords(folder / "temporaries", "test-host")),
         spool=Spool(folder / "spool"),
+        journal=Journal(folder / "journal", Target("test-host", "host", "test", workdir)),
     )
     return Desk(session, host)

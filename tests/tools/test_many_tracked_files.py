@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,7 @@ from tests.kit.figures import tell
 from tests.kit.file_operations import operations_below
 from tests.kit.sshd import SshServer
 from tests.kit.waiting import wait_until
-from tests.tools.opened import SLUG, Opened, opened
+from tests.tools.opened import SLUG, opened
 
 MANY = by_effort(500, 100_000, 100_000)
 LONG_AGO = 1_000_000_000
@@ -41,29 +39,26 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def track(store: ContentStore, workdir: str, count: int) -> None:
     """As if so many files had been read long ago; faster than reading them."""
+    made: set[Path] = set()
     for number in range(count):
         path, content = f"{workdir}/tracked/{number % 300}/{number}", b"%d\n" % number
         digest = hashlib.sha256(content).hexdigest()
         entry = {"path": path, "digest": f"sha256:{digest}", "size": len(content), "sha256": digest}
-        for file, data in (
-            (store.mapper.to_local(path), content),
-            (store._entry_file(path), json.dumps(entry).encode()),
-        ):
-            if number < 300 or not file.parent.exists():
-                private_folder(file.parent)
+        local = store.mapper.to_local(path)
+        for file, data in ((local, content), (store._entry_file(path), json.dumps(entry).encode())):
+            if file.parent not in made:
+                made.add(private_folder(file.parent))
             file.write_bytes(data)
-            os.utime(file, (LONG_AGO + number, LONG_AGO + number))
+        os.utime(local, (LONG_AGO + number, LONG_AGO + number))
 
 
-@contextlib.asynccontextmanager
-async def tracking(server: SshServer, folder: Path, count: int) -> AsyncIterator[Opened]:
-    """A session on a folder of which so many files are tracked."""
+def lay_out(folder: Path, count: int) -> None:
+    """A folder of which so many files are tracked."""
     folder.mkdir()
     track(ContentStore(mirror_folder(SLUG, str(folder)), SLUG, str(folder)), str(folder), count)
-    async with opened(server.ssh_command, folder) as remote:
-        yield remote
 
 
+@pytest.mark.timeout(900)
 async def test_law1_no_call_costs_more_where_many_files_are_tracked(
     request: pytest.FixtureRequest, openssh: SshServer, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,16 +81,15 @@ async def test_law1_no_call_costs_more_where_many_files_are_tracked(
     # The first session makes the folders of ours that later ones find.
     for turn, count in enumerate((10, 10, MANY)):
         folder = tmp_path / f"of-{turn}"
-        with operations_below(home, ignore_thread="pybridge-mirror-trim") as laid_out:
-            async with tracking(openssh, folder, count) as remote:
-                (folder / "f").write_text("1\n")
-                # Opening the session is measured too: what was done after the last tracked file was laid out.
-                last = max(i for i, (event, path) in enumerate(laid_out) if event == "os.utime" and "/entries/" in path)
-                costs.append([kinds(laid_out[last + 1 :])])
+        lay_out(folder, count)
+        (folder / "f").write_text("1\n")
+        with operations_below(home, ignore_thread="pybridge-mirror-trim") as done:
+            async with opened(openssh.ssh_command, folder) as remote:
+                costs.append([kinds(done)])
                 for tool, args in calls:
-                    with operations_below(home, ignore_thread="pybridge-mirror-trim") as done:
-                        asked.clear()
-                        await remote(tool, **args)
+                    asked.clear()
+                    done.clear()
+                    await remote(tool, **args)
                     costs[turn].append(kinds(done) + Counter({f"requests of {tool}": len(asked)}))
     more = [many - few for few, many in zip(costs[1], costs[2], strict=True)]
     tell(request, "hostile conditions", f"{MANY} tracked files", len(calls) + 1, sum(map(bool, more)))
@@ -118,7 +112,8 @@ async def test_law7_no_call_waits_for_the_mirror_to_be_trimmed(
 
     monkeypatch.setattr("pybridge.mirror.content_store.trim", slow)
     folder = tmp_path / "work"
-    async with tracking(openssh, folder, 10) as remote:
+    lay_out(folder, 10)
+    async with opened(openssh.ssh_command, folder) as remote:
         try:
             await remote("write", filePath="f", content="1\n")
             assert await asyncio.to_thread(begun.wait, 30)

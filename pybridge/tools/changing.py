@@ -1,0 +1,62 @@
+"""The one way tools change remote files: recorded in the journal, made, and noted how it went."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from pybridge.errors import ChangeLeftError, FileError, LocalStorageError, OutcomeUnknownError
+from pybridge.host.files import NothingWrittenError
+from pybridge.host.model import Applied, Change, Fetched, VersionConflict
+from pybridge.mirror.journal_entry import Image, Origin, State
+from pybridge.tools.context import ToolContext
+from pybridge.tools.session import Session
+
+
+async def change(
+    session: Session, context: ToolContext, tool: str, changes: Sequence[Change], originals: Sequence[Fetched]
+) -> list[Applied]:
+    """Make all changes or none, as `Files.apply` does; before, record them with the contents they were computed from.
+
+    Recording costs no round trip. A change that leaves a file as it is needs no undo and is not recorded.
+
+    Args:
+        tool: its name, for the journal.
+        originals: for each change, its file as it was when the change was computed.
+
+    Raises:
+        VersionConflict, FileError, RemoteError: as `Files.apply`.
+        LocalStorageError: it could not be recorded, and so was not made.
+    """
+    journal = session.journal
+    images = _images(changes, originals)
+    if journal is None or not images:
+        return await session.host.files.apply(changes)
+    origin = Origin(context.session_id, context.message_id, context.call_id, tool)
+    entry = await asyncio.to_thread(journal.begin, origin, images)
+    try:
+        applied = await session.host.files.apply(changes)
+    except BaseException as error:
+        # In the loop: a call that is being cancelled has no time to wait for a thread.
+        journal.records.mark(entry, State.NOT_MADE if was_not_made(error) else State.UNKNOWN)
+        raise
+    await asyncio.to_thread(journal.records.mark, entry, State.MADE)
+    return applied
+
+
+def was_not_made(error: BaseException) -> bool:
+    """Whether it is certain after this error of `Files.apply` that nothing was changed."""
+    if isinstance(error, OutcomeUnknownError | ChangeLeftError):
+        return False
+    return isinstance(error, VersionConflict | FileError | NothingWrittenError | LocalStorageError)
+
+
+def _images(changes: Sequence[Change], originals: Sequence[Fetched]) -> list[Image]:
+    modes = {file.path: file.stat.mode & 0o7777 for file in originals if file.stat is not None}
+    images = []
+    for change, file in zip(changes, originals, strict=True):
+        if change.content == file.content:
+            continue
+        new_mode = modes.get(change.mode_from) if change.mode_from is not None else None
+        images.append(Image(change.path, file.real, file.content, change.content, modes.get(file.path), new_mode))
+    return images

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 
 from pybridge.errors import (
@@ -15,6 +15,7 @@ from pybridge.errors import (
     ChannelError,
     ConnectError,
     ConnectionLostError,
+    FileError,
     HostKeyError,
     IsDirectoryError,
     OutcomeUnknownError,
@@ -43,6 +44,9 @@ SLOWEST_STEP = 1.0
 
 SETTLE_PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each attempt to reach the remote again when the link died under a change."""
+
+TURNS_TAKEN = 3
+"""How often a turn is taken in the hope that nobody's unfinished request is in the way."""
 
 log = logging.getLogger(__name__)
 
@@ -160,13 +164,44 @@ class Files(FileReader):
         timeout = 2 * DEFAULT_TIMEOUT + size / SLOWEST_BYTES_PER_SECOND + len(steps) * SLOWEST_STEP
         async with contextlib.AsyncExitStack() as turn:
             try:
-                await turn.enter_async_context(self.turns.take([step.real for step in steps]))
+                await turn.enter_async_context(self._turn(shell, steps))
             except RemoteError:
                 await self._remove_temporaries(shell, steps)
                 raise
             with _interruptible(ConnectionLostError, RemoteTimeoutError, ProtocolError, OutcomeUnknownError):
                 reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
                 return conflicts(reply, steps)
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, shell: ControlShell, steps: Sequence[Step]) -> AsyncIterator[None]:
+        """The turn of all targets, once no request can change them any more whose session was killed during its turn.
+
+        Such a request goes on alone on the remote: between its compare and its replace it would take away what is put
+        in place here.
+
+        Raises:
+            FileError: such a request cannot be ended; nothing was changed.
+        """
+        targets = {step.real for step in steps}
+        for _ in range(TURNS_TAKEN):
+            async with self.turns.take(targets):
+                left = await asyncio.to_thread(self.records.abandoned)
+                left = [r for r in left if not targets.isdisjoint(item.target for item in r.leftovers)]
+                if not left:
+                    yield
+                    return
+            # Not under this turn: it may concern further files.
+            async with self.turns.take([item.target for request in left for item in request.leftovers]):
+                settled = await recover(shell, self._facts, left)
+            for key, settlement in settled.items():
+                if settlement.state is not Settled.ALIVE:
+                    await asyncio.to_thread(self.records.done, key)
+        path = steps[0].change.path
+        raise FileError(
+            f"An earlier change of {path}, by a session that has ended, is still under way on the remote.",
+            path=path,
+            next_step="Nothing was changed. Try again.",
+        )
 
     async def _remove_temporaries(self, shell: ControlShell, steps: Sequence[Step]) -> None:
         """Take away what was uploaded, and the folders made for it."""

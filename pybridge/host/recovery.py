@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pybridge.host.applying import Step
-from pybridge.host.control_shell import ShellIdentity
+from pybridge.host.control_shell import ControlShell, ShellIdentity
 from pybridge.host.facts import Facts, script
 from pybridge.host.framing import quote
 from pybridge.host.model import ABSENT, FileVersion
@@ -112,7 +112,9 @@ def _text(version: FileVersion) -> str:
     return "absent" if version == ABSENT else version.digest
 
 
-async def recover(shells: ControlShells, facts: Facts, requests: Sequence[UnfinishedRequest]) -> dict[str, Settlement]:
+async def recover(
+    shells: ControlShells | ControlShell, facts: Facts, requests: Sequence[UnfinishedRequest]
+) -> dict[str, Settlement]:
     """Settle every request, in one round trip.
 
     Returns:

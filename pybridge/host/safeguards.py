@@ -27,6 +27,10 @@ class Recorder(Protocol):
         """Nobody waits for it any more: the next connection settles it."""
         ...
 
+    def abandoned(self) -> list[UnfinishedRequest]:
+        """The requests nobody waits for."""
+        ...
+
 
 class NoRecords:
     def begin(self, request: UnfinishedRequest) -> None:
@@ -37,6 +41,9 @@ class NoRecords:
 
     def abandon(self, key: str) -> None:
         return None
+
+    def abandoned(self) -> list[UnfinishedRequest]:
+        return []
 
 
 class TurnTaker(Protocol):

@@ -4,7 +4,8 @@ It is a cache: what it does not have costs one transfer, and no trouble with the
 
 Layout below the mirror's folder: `manifest.json` (format, target, workdir); the plain content of each file where
 `PathMapper` puts it; for each an entry `entries/xx/SHA256-OF-PATH.json` with its version and the SHA-256 of the local
-copy. Two small files per remote file rather than one database, because then
+copy. All sessions of one target and workdir, also in several processes, share one mirror; the only lock is held for the
+moment of opening it. Two small files per remote file rather than one database, because then
 
 - one operation touches two files, however many there are;
 - no lock is needed to read or write, so no killed process can block another: each file is replaced whole, and a

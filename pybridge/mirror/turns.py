@@ -2,8 +2,9 @@
 
 Compare and replace are two steps on the remote, a few milliseconds apart: two sessions that replace one file at the
 same moment could both find it as expected, and the later one would take the earlier one's change away (law 3). So
-whoever is about to replace files takes their turn first. Other writers know nothing of turns; between machines the
-milliseconds stay.
+whoever is about to replace files takes their turn first: a lock of the operating system, which ends with its holder,
+however that ends. A request that a killed holder left under way is ended by whoever is next (see `host.files`). Other
+writers know nothing of turns; between machines the milliseconds stay.
 """
 
 from __future__ import annotations

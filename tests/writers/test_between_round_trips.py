@@ -120,7 +120,7 @@ class Interleaving:
 def cases(operation: Operation) -> list[tuple[Style, TheirChange]]:
     """Who changes what across a call: all of it, or in `make test` a sample that is the same each time."""
     everything = list(itertools.product(STYLES, operation.changes))
-    some = random.Random(f"writers {operation.name}").sample(everything, min(3, len(everything)))
+    some = random.Random(f"writers {operation.name}").sample(everything, min(2, len(everything)))
     return by_effort(some, everything, everything)
 
 

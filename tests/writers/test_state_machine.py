@@ -20,8 +20,8 @@ from tests.writers.machine import NAMES, Play, machine
 from tests.writers.moments import Moments
 from tests.writers.world import World
 
-EXAMPLES = by_effort(8, 60, 3000)
-STEPS = by_effort(15, 25, 50)
+EXAMPLES = by_effort(6, 50, 3000)
+STEPS = by_effort(12, 25, 50)
 SHARDS = by_effort(1, 2, 2)
 
 
@@ -48,6 +48,5 @@ def test_laws_2_and_3_hold_for_any_sequence_of_writers_and_faults(
                 ),
             )
         finally:
-            print(play.figures)
             for name, number in play.figures.items():
                 tell(request, "state machine of writers and faults", name, number)

@@ -150,7 +150,8 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     lines.append('if [ -n "$C" ]; then printf \'conflict%s\\n\' "$C"; pb_abort; exit 0; fi')
     for index, step in enumerate(steps):
         if step.change.content is None:
-            lines.append(f"pb_remove {index} {quote(step.change.path)} {quote(step.temporary)}")
+            removed = f"{quote(step.change.path)} {quote(step.temporary)} {_digest(step.change.expected)}"
+            lines.append(f"pb_remove {index} {removed}")
         else:
             lines.append(
                 f"pb_put {index} {quote(step.real)} {_digest(step.change.expected)} {_digest(step.version)} {several}"

@@ -58,9 +58,10 @@ class NothingWrittenError(ConnectionLostError):
 class _Interrupted(Exception):
     """What was sent may be carried out, or not, or in part."""
 
-    def __init__(self, cause: RemoteError) -> None:
+    def __init__(self, cause: RemoteError, *, in_turn: bool) -> None:
         super().__init__(str(cause))
         self.cause = cause
+        self.in_turn = in_turn
 
 
 class Files(FileReader):
@@ -105,17 +106,31 @@ class Files(FileReader):
         if not requests:
             return {}
         async with self.turns.take([left.target for request in requests for left in request.leftovers]):
-            return await recover(self._shells, self._facts, requests)
+            return await self._recover_in_turn(self._shells, requests)
+
+    async def _recover_in_turn(
+        self, shells: ControlShells | ControlShell, requests: Sequence[UnfinishedRequest]
+    ) -> dict[str, Settlement]:
+        """Settle requests whose turn is held, and remove their records before it ends.
+
+        Two that settled one request after the other would take what was changed in between for a part of it.
+        """
+        pending = [r for r in requests if await asyncio.to_thread(self.records.is_pending, r.key)]
+        settled = await recover(shells, self._facts, pending)
+        for key, settlement in settled.items():
+            if settlement.state is not Settled.ALIVE:
+                await asyncio.to_thread(self.records.done, key)
+        return settled
 
     async def _apply_once(self, changes: Sequence[Change]) -> list[Applied]:
         steps = [await self._plan(change) for change in changes]
-        async with contextlib.AsyncExitStack() as lent:
+        async with contextlib.AsyncExitStack() as turn, contextlib.AsyncExitStack() as lent:
             shell = await lent.enter_async_context(self._shells.lend())
             request = unfinished(steps, shell.identity)
             await asyncio.to_thread(self.records.begin, request)
             try:
                 await self._upload(shell, steps)
-                differing = await self._replace(shell, steps)
+                differing = await self._replace(shell, steps, turn)
                 await asyncio.to_thread(self.records.done, request.key)
             except _Interrupted as interrupted:
                 # Its place may be the only one. Only then closed: what it started is found as long as it lives. Nor may
@@ -123,7 +138,7 @@ class Files(FileReader):
                 shell.is_kept, shell.usable = True, False
                 await lent.aclose()
                 try:
-                    await self._settle(request, interrupted.cause)
+                    await self._settle(request, interrupted)
                 finally:
                     shell.close()
                 differing = []
@@ -158,19 +173,22 @@ class Files(FileReader):
                 await self._remove_temporaries(shell, steps)
                 raise
 
-    async def _replace(self, shell: ControlShell, steps: Sequence[Step]) -> list[Step]:
-        """Make the request; returns the steps whose target is another version, none if all changes were made."""
+    async def _replace(self, shell: ControlShell, steps: Sequence[Step], turn: contextlib.AsyncExitStack) -> list[Step]:
+        """Make the request; returns the steps whose target is another version, none if all changes were made.
+
+        The turn is held by `turn`, longer than this: until it is known what became of the request.
+        """
         size = sum(len(step.change.content or b"") for step in steps)
         timeout = 2 * DEFAULT_TIMEOUT + size / SLOWEST_BYTES_PER_SECOND + len(steps) * SLOWEST_STEP
-        async with contextlib.AsyncExitStack() as turn:
-            try:
-                await turn.enter_async_context(self._turn(shell, steps))
-            except RemoteError:
-                await self._remove_temporaries(shell, steps)
-                raise
-            with _interruptible(ConnectionLostError, RemoteTimeoutError, ProtocolError, OutcomeUnknownError):
-                reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
-                return conflicts(reply, steps)
+        try:
+            await turn.enter_async_context(self._turn(shell, steps))
+        except RemoteError:
+            await self._remove_temporaries(shell, steps)
+            raise
+        errors = (ConnectionLostError, RemoteTimeoutError, ProtocolError, OutcomeUnknownError)
+        with _interruptible(*errors, in_turn=True):
+            reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
+            return conflicts(reply, steps)
 
     @contextlib.asynccontextmanager
     async def _turn(self, shell: ControlShell, steps: Sequence[Step]) -> AsyncIterator[None]:
@@ -192,10 +210,7 @@ class Files(FileReader):
                     return
             # Not under this turn: it may concern further files.
             async with self.turns.take([item.target for request in left for item in request.leftovers]):
-                settled = await recover(shell, self._facts, left)
-            for key, settlement in settled.items():
-                if settlement.state is not Settled.ALIVE:
-                    await asyncio.to_thread(self.records.done, key)
+                await self._recover_in_turn(shell, left)
         path = steps[0].change.path
         raise FileError(
             f"An earlier change of {path}, by a session that has ended, is still under way on the remote.",
@@ -215,7 +230,7 @@ class Files(FileReader):
         with _interruptible(RemoteError):
             await shell.request("\n".join(lines))
 
-    async def _settle(self, request: UnfinishedRequest, cause: RemoteError) -> None:
+    async def _settle(self, request: UnfinishedRequest, interrupted: _Interrupted) -> None:
         """Find out over a new connection what became of an interrupted request, and finish it or take it back.
 
         Raises:
@@ -223,9 +238,9 @@ class Files(FileReader):
             OutcomeUnknownError: that cannot be found out now, or somebody has changed one of the files since.
         """
         paths = ", ".join(left.path for left in request.leftovers)
-        settlement = None
+        cause, settlement = interrupted.cause, None
         try:
-            settlement = await self._recover_soon(request)
+            settlement = await self._recover_soon(request, in_turn=interrupted.in_turn)
         finally:
             if settlement is None or settlement.state is Settled.ALIVE:
                 self.records.abandon(request.key)
@@ -253,12 +268,13 @@ class Files(FileReader):
             next_step="Read the files again before you go on.",
         ) from cause
 
-    async def _recover_soon(self, request: UnfinishedRequest) -> Settlement | None:
+    async def _recover_soon(self, request: UnfinishedRequest, *, in_turn: bool) -> Settlement | None:
         """Settle it, with some patience for a link that is coming back; None if it cannot be reached."""
         for pause in SETTLE_PAUSES:
             await asyncio.sleep(pause)
             try:
-                return (await self.recover([request])).get(request.key)
+                settling = self._recover_in_turn(self._shells, [request]) if in_turn else self.recover([request])
+                return (await settling).get(request.key)
             except (ConnectionLostError, ConnectError, ChannelError) as error:
                 if isinstance(error, AuthenticationError | HostKeyError):
                     break
@@ -296,8 +312,8 @@ class Files(FileReader):
 
 
 @contextlib.contextmanager
-def _interruptible(*errors: type[RemoteError]) -> Iterator[None]:
+def _interruptible(*errors: type[RemoteError], in_turn: bool = False) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise _Interrupted(error) from error
+        raise _Interrupted(error, in_turn=in_turn) from error

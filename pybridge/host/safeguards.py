@@ -31,6 +31,10 @@ class Recorder(Protocol):
         """The requests nobody waits for."""
         ...
 
+    def is_pending(self, key: str) -> bool:
+        """It is recorded, and not done."""
+        ...
+
 
 class NoRecords:
     def begin(self, request: UnfinishedRequest) -> None:
@@ -44,6 +48,9 @@ class NoRecords:
 
     def abandoned(self) -> list[UnfinishedRequest]:
         return []
+
+    def is_pending(self, key: str) -> bool:
+        return True
 
 
 class TurnTaker(Protocol):

@@ -25,6 +25,7 @@ from typing import Any
 
 import filelock
 
+from pybridge.errors import LocalStorageError
 from pybridge.host.applying import TEMPORARY_PREFIX
 from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.recovery import Leftover, UnfinishedRequest
@@ -53,7 +54,7 @@ class TemporaryRecords:
         self._maker = ""
         self._maker_lock: filelock.BaseFileLock | None = None
         self._starting = threading.Lock()
-        self._under_way: set[str] = set()
+        self._under_way: dict[str, UnfinishedRequest] = {}
 
     def begin(self, request: UnfinishedRequest) -> None:
         """Record a request before its first byte is sent.
@@ -66,12 +67,11 @@ class TemporaryRecords:
         """
         private_folder(self._folder)
         self._hold_maker_lock()
-        data = {"format": FORMAT, "host": self._host, "maker": self._maker, "request": asdict(request)}
-        self._under_way.add(request.key)
+        self._under_way[request.key] = request
         try:
-            write_private(self._file(request.key), json.dumps(data).encode(), durable=False)
+            self._write(request, given_up=False)
         except BaseException:
-            self._under_way.discard(request.key)
+            del self._under_way[request.key]
             raise
 
     def done(self, key: str) -> None:
@@ -80,23 +80,30 @@ class TemporaryRecords:
             self._file(key).unlink(missing_ok=True)
         except OSError as error:  # the next connection finds nothing to put right and tries again
             _LOGGER.info("The record %s could not be removed: %s", key, error)
-        self._under_way.discard(key)
+        self._under_way.pop(key, None)
 
     def abandon(self, key: str) -> None:
-        """Nobody waits for that request any more: it may be settled."""
-        self._under_way.discard(key)
+        """Nobody waits for that request any more: it may be settled, by whoever reaches the remote first."""
+        request = self._under_way.pop(key, None)
+        if request is not None:
+            with contextlib.suppress(LocalStorageError):  # then this process settles it, or the next one
+                self._write(request, given_up=True)
+
+    def is_pending(self, key: str) -> bool:
+        """It is recorded, and not done."""
+        return self._file(key).exists()
 
     def pending(self) -> list[UnfinishedRequest]:
         """Every request that is recorded, of this and other processes. Unreadable records are left alone."""
-        return [request for request, _ in self._records()]
+        return [request for request, _, _ in self._records()]
 
     def abandoned(self) -> list[UnfinishedRequest]:
         """The requests nobody is waiting for: their makers are gone, or have given them up."""
         found = []
         makers: set[str] = set()
-        for request, maker in self._records():
+        for request, maker, given_up in self._records():
             makers.add(maker)
-            if maker == self._maker and self._maker:
+            if given_up or (maker == self._maker and self._maker):
                 if request.key not in self._under_way:
                     found.append(request)
             elif (is_gone := self._is_gone(maker)) is not False:
@@ -124,8 +131,14 @@ class TemporaryRecords:
         finally:
             await lock.release()
 
-    def _records(self) -> list[tuple[UnfinishedRequest, str]]:
-        found: list[tuple[UnfinishedRequest, str]] = []
+    def _write(self, request: UnfinishedRequest, *, given_up: bool) -> None:
+        data = {"format": FORMAT, "host": self._host, "maker": self._maker, "given_up": given_up}
+        content = json.dumps({**data, "request": asdict(request)}).encode()
+        write_private(self._file(request.key), content, durable=False)
+
+    def _records(self) -> list[tuple[UnfinishedRequest, str, bool]]:
+        """Each request, its maker, and whether that has given it up."""
+        found: list[tuple[UnfinishedRequest, str, bool]] = []
         remove_abandoned(self._folder)
         try:
             files = sorted(self._folder.glob("request-*.json"))
@@ -137,7 +150,7 @@ class TemporaryRecords:
                 data = json.loads(file.read_bytes())
                 if data["format"] == FORMAT and data["host"] == self._host and _IDENTIFIER.fullmatch(data["maker"]):
                     key = file.stem.removeprefix("request-")
-                    found.append((_request(key, data["request"]), data["maker"]))
+                    found.append((_request(key, data["request"]), data["maker"], data.get("given_up") is True))
                     continue
             except FileNotFoundError:
                 continue  # another process was done with it

@@ -42,7 +42,7 @@ async def test_law2_killed_at_every_step_all_files_are_new_or_all_are_old(
 ) -> None:
     if settled_by == "the next":
 
-        async def dead(*arguments: object) -> None:
+        async def dead(*arguments: object, **options: object) -> None:
             return None
 
         monkeypatch.setattr("pybridge.host.files.Files._recover_soon", dead)

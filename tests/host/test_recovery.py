@@ -12,6 +12,7 @@ from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.host import Host, HostOptions
 from pybridge.host.model import ABSENT, Change
 from pybridge.host.recovery import Leftover, Settled, Settlement, UnfinishedRequest
+from pybridge.host.safeguards import NoRecords
 from pybridge.transport.carriers import RemoteCarrier
 
 OLD, NEW = b"old content\n" * 50, b"new content\n" * 80
@@ -157,7 +158,7 @@ async def test_law3_what_somebody_changed_since_stays_when_the_rest_is_taken_bac
         assert (tmp_path / name).read_bytes() == OLD
 
 
-class Owners:
+class Owners(NoRecords):
     """Records that remember which shell was to make each change."""
 
     def __init__(self) -> None:
@@ -165,15 +166,6 @@ class Owners:
 
     def begin(self, request: UnfinishedRequest) -> None:
         self.shells.append(request.owner)
-
-    def done(self, key: str) -> None:
-        return None
-
-    def abandon(self, key: str) -> None:
-        return None
-
-    def abandoned(self) -> list[UnfinishedRequest]:
-        return []
 
 
 async def owner_of_a_change(host: Host, folder: Path) -> ShellIdentity:

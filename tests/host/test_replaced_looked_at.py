@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pybridge.errors import FileError
 from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
 from tests.host.conftest import connected, local_host
 from tests.host.test_applying import leftovers
@@ -60,3 +61,34 @@ async def test_law2_a_folder_that_takes_the_files_place_in_the_last_moment_stays
             await host.files.apply([Change(str(file), fetched.version or ABSENT, b"ours\n")])
     assert list(file.iterdir()) == []
     assert leftovers(tmp_path) == []
+
+
+async def test_law3_what_is_written_before_a_removal_in_the_last_moment_comes_back(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old\n")
+    path = acting_before("mv", tmp_path / "bin", f"echo theirs >> {file}")
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch_one(str(file))
+        assert fetched.version is not None
+        with pytest.raises(VersionConflict):
+            await host.files.apply([Change(str(file), fetched.version, None)])
+    assert file.read_text() == "old\ntheirs\n"
+    assert leftovers(tmp_path) == []
+
+
+async def test_law3_who_replaces_a_file_during_its_refill_is_not_overwritten_by_taking_back(tmp_path: Path) -> None:
+    file, twin = tmp_path / "file", tmp_path / "twin"
+    file.write_text("old\n")
+    os.link(file, twin)
+    theirs = f"echo theirs > {file}.theirs; mv {file}.theirs {file}"
+    path = acting_before("chmod", tmp_path / "bin", theirs)  # after the refill, which a later change then takes back
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch_one(str(file))
+        assert fetched.version is not None
+        changes = [
+            Change(str(file), fetched.version, b"ours\n"),
+            Change(str(tmp_path / ("x" * 300)), ABSENT, b"too long a name\n"),
+        ]
+        with pytest.raises(FileError):
+            await host.files.apply(changes)
+    assert file.read_text() == "theirs\n"

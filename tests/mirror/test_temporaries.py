@@ -61,7 +61,12 @@ def test_a_request_under_way_is_nobodys_business_until_it_is_given_up(tmp_path: 
     assert TemporaryRecords(tmp_path, "host-1").abandoned() == []
     records.abandon(made.key)
     assert records.abandoned() == [made]
-    assert TemporaryRecords(tmp_path, "host-1").abandoned() == []  # its maker lives, and settles it itself
+    assert TemporaryRecords(tmp_path, "host-1").abandoned() == [made]  # whoever reaches the remote first
+    assert records.is_pending(made.key)
+    records.done(made.key)
+    assert not records.is_pending(made.key)
+    records.abandon(made.key)
+    assert records.pending() == []  # what is done is not brought back
 
 
 def test_where_nothing_can_be_locked_only_a_dead_shells_request_is_settled(

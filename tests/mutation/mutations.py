@@ -266,7 +266,7 @@ MUTATIONS = (
     Mutation(
         "a removed file is taken back",
         APPLY,
-        'removed) mv -f "$pb_t-old" "$2" ;;',
+        'removed) [ ! -e "$2" ] && [ ! -h "$2" ] && mv "$pb_t-old" "$2" ;;',
         "removed) : ;;",
         (f"{IN_LYING}test_law2_all_is_taken_back_when_a_later_change_fails",),
     ),

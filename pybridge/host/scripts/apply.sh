@@ -199,10 +199,13 @@ pb_conflict() {
 }
 
 # remove the file of change $1, keeping it as $3-old until all is done
-pb_remove() { # index path temporary
+pb_remove() { # index path temporary old-digest
   eval "T$1=\$3"
   mv -f "$2" "$3-old" || pb_fail "$1" remove
   eval "X$1=removed"
+  # Somebody may have changed it between the compare and this.
+  pb_dig "$3-old"
+  [ "$D" = "$4" ] || pb_conflict "$1"
 }
 
 # take change $1 back; what cannot be taken back keeps its backup for the next connection
@@ -217,8 +220,9 @@ pb_undo() { # index path real new-digest
   esac && case $pb_x in
     new) rm -f "$3" ;;
     moved) mv -f "$pb_t-was" "$3" ;;
-    refilled) cmp -s "$pb_t-old" "$3" || cat < "$pb_t-old" > "$3" ;;
-    removed) mv -f "$pb_t-old" "$2" ;;
+    # Torn, or whole; anything else is somebody's.
+    refilled) cmp -s "$pb_t-old" "$3" || { pb_begins "$3" "$pb_t" && cat < "$pb_t-old" > "$3"; } ;;
+    removed) [ ! -e "$2" ] && [ ! -h "$2" ] && mv "$pb_t-old" "$2" ;;
   esac || {
     printf 'left %s\n' "$1"
     return

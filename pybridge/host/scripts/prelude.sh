@@ -40,6 +40,19 @@ pb_stat() {
   esac
 }
 
+# is $1 the beginning of $2?
+pb_begins() {
+  [ -f "$2" ] || return 1
+  pb_stat "$1"
+  pb_n=${S%% *}
+  [ "$pb_n" = 0 ] && return 0
+  if [ "$PB_HC" = 1 ]; then
+    head -c "$pb_n" "$2" | cmp -s - "$1"
+  else
+    dd if="$2" bs="$pb_n" count=1 2>/dev/null | cmp -s - "$1"
+  fi
+}
+
 # absolute path of $1 with every symlink resolved in R, whether or not the file (or its folder) is there;
 # readlink is asked only about what exists: busybox 1.35 takes a dangling relative link to start at its own folder
 pb_real() {

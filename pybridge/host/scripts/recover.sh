@@ -98,19 +98,6 @@ pb_torn() {
   [ "$D" = "$pb_o" ] && pb_begins "$pb_f" "$pb_t-old"
 }
 
-# is $1 the beginning of $2?
-pb_begins() {
-  [ -f "$2" ] || return 1
-  pb_stat "$1"
-  pb_n=${S%% *}
-  [ "$pb_n" = 0 ] && return 0
-  if [ "$PB_HC" = 1 ]; then
-    head -c "$pb_n" "$2" | cmp -s - "$1"
-  else
-    dd if="$2" bs="$pb_n" count=1 2>/dev/null | cmp -s - "$1"
-  fi
-}
-
 # finish the request, or take it back, as a whole: what became of it in pb_result, files that cannot be in pb_kept
 pb_settle() { # count
   pb_made= pb_rest= pb_kept= pb_i=0

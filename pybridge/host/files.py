@@ -25,11 +25,11 @@ from pybridge.errors import (
     SpecialFileError,
     UnverifiedWriteError,
 )
-from pybridge.host.applying import Step, apply_script, conflicts, plan
+from pybridge.host.applying import Step, apply_script, conflicts, failure, plan
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
 from pybridge.host.file_reader import SLOWEST_BYTES_PER_SECOND, FileReader
-from pybridge.host.framing import quote
+from pybridge.host.framing import encode_text, quote
 from pybridge.host.model import ABSENT, Applied, Change, Fetch, FileKind, VersionConflict
 from pybridge.host.recovery import Settled, Settlement, UnfinishedRequest, recover, unfinished
 from pybridge.host.safeguards import NoRecords, NoTurns, Recorder, TurnTaker
@@ -41,6 +41,9 @@ INLINE_BYTES = 512 * 1024
 
 SLOWEST_STEP = 1.0
 """Seconds for the processes one change starts, on a slow remote."""
+
+PATH_MAX = 4096
+"""Bytes of a path that Linux takes, its end included; other systems take fewer."""
 
 SETTLE_PAUSES = (0.0, 1.0, 3.0)
 """Seconds before each attempt to reach the remote again when the link died under a change."""
@@ -296,6 +299,9 @@ class Files(FileReader):
             raise SpecialFileError(
                 f"{change.path} is a device, FIFO or socket, which pybridge does not write.", path=change.path
             )
+        if len(encode_text(posixpath.dirname(known.real))) >= PATH_MAX:
+            # `mkdir -p` makes folders that deep, and nothing can then take them away again by their names.
+            raise failure(plan(change, known.real, 0, self._facts), "plan", "File name too long")
         mode = 0o666 & ~self._facts.umask
         if change.mode_from is not None and (source := self._real.get(change.mode_from)) and source.stat:
             mode = source.stat.mode & 0o777

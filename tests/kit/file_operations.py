@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _WATCHED = {
@@ -18,14 +18,14 @@ _installed = False
 
 
 @contextlib.contextmanager
-def operations_below(folder: Path, *, ignore_thread: str = "") -> Iterator[list[tuple[str, str]]]:
+def operations_below(folder: Path, *, ignore_threads: Sequence[str] = ()) -> Iterator[list[tuple[str, str]]]:
     """The operations on files below a folder while the body runs: event, and path relative to the folder.
 
     `stat` is not among them; but whoever looks at many files must list them first.
 
     Args:
         folder: absolute.
-        ignore_thread: name of threads whose work does not count.
+        ignore_threads: names of threads whose work does not count.
     """
     global _installed
     if not _installed:
@@ -33,13 +33,14 @@ def operations_below(folder: Path, *, ignore_thread: str = "") -> Iterator[list[
         sys.addaudithook(_heard)  # it cannot be taken away again
     found: list[tuple[str, str]] = []
     entry = (f"{folder}{os.sep}", found)
-    _ignored.append(ignore_thread)
+    _ignored.extend(ignore_threads)
     _lists.append(entry)
     try:
         yield found
     finally:
         _lists.remove(entry)
-        _ignored.remove(ignore_thread)
+        for name in ignore_threads:
+            _ignored.remove(name)
 
 
 _ignored: list[str] = []

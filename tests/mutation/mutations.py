@@ -259,7 +259,7 @@ MUTATIONS = (
     Mutation(
         "a refilled file is taken back",
         APPLY,
-        'refilled) cmp -s "$pb_t-old" "$3" || cat < "$pb_t-old" > "$3" ;;',
+        'refilled) cmp -s "$pb_t-old" "$3" || { pb_begins "$3" "$pb_t" && cat < "$pb_t-old" > "$3"; } ;;',
         "refilled) : ;;",
         (f"{IN_LYING}test_law2_a_refill_that_came_out_otherwise_is_taken_back",),
     ),

@@ -83,7 +83,7 @@ async def test_law1_no_call_costs_more_where_many_files_are_tracked(
         folder = tmp_path / f"of-{turn}"
         lay_out(folder, count)
         (folder / "f").write_text("1\n")
-        with operations_below(home, ignore_thread="pybridge-mirror-trim") as done:
+        with operations_below(home, ignore_threads=("pybridge-mirror-trim", "pybridge-journal-trim")) as done:
             async with opened(openssh.ssh_command, folder) as remote:
                 costs.append([kinds(done)])
                 for tool, args in calls:

@@ -108,6 +108,7 @@ def test_the_command_is_on_path(wheel: Path, installed: Command) -> None:
     assert ran.stdout == installed("version").stdout
 
 
+@pytest.mark.whole
 def test_an_upgrade_over_the_previous_commit(wheel: Path, installed: Command, tmp_path: Path) -> None:
     before = build(checkout(tmp_path / "previous", "HEAD~1"), tmp_path / "previous-wheel")
     install(installed, before)

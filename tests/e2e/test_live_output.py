@@ -110,6 +110,7 @@ def test_4_a_character_that_comes_in_pieces_is_seen_whole(serving: Serving) -> N
     assert not [text for text in serving.events.shown(command) if "\ufffd" in text]
 
 
+@pytest.mark.whole
 def test_4_a_few_updates_a_second_and_none_that_shows_nothing_new(serving: Serving) -> None:
     command = "i=0; while [ $i -lt 150 ]; do i=$((i+1)); echo line $i; sleep 0.02; done; sleep 1"
     server = serving.server

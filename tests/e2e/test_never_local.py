@@ -48,11 +48,10 @@ def _schemas_damaged(shim: Path) -> None:
 
 
 DAMAGES = [
-    _missing,
     _throws_at_load,
     *(
         pytest.param(damage, marks=pytest.mark.whole)
-        for damage in (_syntax_error, _entry_missing, _rest_missing, _throws_when_asked, _schemas_damaged)
+        for damage in (_missing, _syntax_error, _entry_missing, _rest_missing, _throws_when_asked, _schemas_damaged)
     ),
 ]
 

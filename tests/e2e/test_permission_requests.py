@@ -28,7 +28,7 @@ Requests = list[dict[str, Any]]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.whole)], ids=["sample", "all"])
+@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.whole)], ids=["sample", "all"])
 def test_every_call_asks_for_what_the_built_in_tool_asks_for(
     make_home: MakeHome,
     remote: Remote,

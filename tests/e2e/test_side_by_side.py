@@ -212,6 +212,7 @@ def test_10_two_processes_in_one_remote_folder_work_at_once_and_lose_nothing(
     assert sum("new" in line for line in expected) >= len(numbers)
 
 
+@pytest.mark.whole
 def test_10_what_the_other_process_changed_is_not_overwritten(
     first: OpenCodeServe, second: OpenCodeServe, truth: RemoteTruth, folder: str
 ) -> None:

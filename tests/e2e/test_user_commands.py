@@ -215,6 +215,7 @@ def test_a_broken_plugin_runs_nothing_here(
     assert canary.untouched()
 
 
+@pytest.mark.whole
 def test_without_the_launcher(make_home: MakeHome, settings: dict[str, str], truth: RemoteTruth, workdir: str) -> None:
     home = make_home(config={"command": COMMANDS}, environment=settings)
     home.install()

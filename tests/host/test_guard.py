@@ -93,7 +93,7 @@ def test_law7_what_ignores_the_first_signal_gets_the_second(server: SshServer, t
     wait_until(lambda: not lives(tmp_path / "main"), "end of the command")
 
 
-@pytest.fixture(params=["dash", "bash", "busybox"])
+@pytest.fixture(params=["dash", *(pytest.param(name, marks=pytest.mark.whole) for name in ("bash", "busybox"))])
 def shell(request: pytest.FixtureRequest) -> list[str]:
     """The words that start each kind of shell."""
     words = {"dash": [need("dash")], "bash": [need("bash"), "--posix"], "busybox": [need("busybox"), "ash"]}

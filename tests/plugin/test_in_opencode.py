@@ -71,6 +71,7 @@ def test_long_answers_reach_the_model_whole(tmp_path: Path, variable: str) -> No
     assert run.requests[-1].tool_results == [text]
 
 
+@pytest.mark.whole
 def test_denials_of_an_agent_are_lifted_too(tmp_path: Path) -> None:
     config = {"permission": DENIED, "agent": {"build": {"permission": DENIED}}}
     own = {"permission": None, "agent": {"build": {"webfetch": "deny"}}}
@@ -117,6 +118,7 @@ def test_a_rejected_permission_ends_the_turn_as_with_a_built_in(tmp_path: Path) 
     assert len(run.requests) == 1
 
 
+@pytest.mark.whole
 def test_a_rule_of_the_users_that_refuses_does_not_end_the_turn(tmp_path: Path) -> None:
     own = {"permission": {"edit": {"*": "allow", "a.txt": "deny"}}, "agent": {}}
     run = home(tmp_path, own=own).run([call("bash", command="ask"), call("bash", command="echo"), say("Done.")])
@@ -145,6 +147,7 @@ def test_one_server_two_folders(tmp_path: Path) -> None:
         assert again.metadata["pid"] == settings[0].metadata["pid"]
 
 
+@pytest.mark.whole
 def test_an_abort_reaches_the_call(tmp_path: Path) -> None:
     marker = tmp_path / "aborted"
     machine = home(tmp_path)

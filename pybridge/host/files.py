@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import posixpath
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pybridge.errors import (
@@ -81,6 +81,10 @@ class Files(FileReader):
         self._uploader = uploader
         self.records: Recorder = NoRecords()
         self.turns: TurnTaker = NoTurns()
+        self.on_settled: Callable[[UnfinishedRequest, Settlement], None] = lambda request, settlement: None
+        """Told what became of an earlier change that was in the way of one made here."""
+        self.on_given_up: Callable[[], None] = lambda: None
+        """Told that a change could not be settled although the remote can be reached: its shell does not end."""
         self.workdir: str | None = None
         """The folder worked in, symlinks resolved: where it is gone, no file is created as if it were a new one."""
 
@@ -108,8 +112,12 @@ class Files(FileReader):
         """Settle requests that nobody waits for any more; see `recovery.recover`. Waits for the turn of their files."""
         if not requests:
             return {}
-        async with self.turns.take([left.target for request in requests for left in request.leftovers]):
-            return await self._recover_in_turn(self._shells, requests)
+        # First the shell, as whoever writes does: the other way round both could wait for each other.
+        async with (
+            self._shells.lend() as shell,
+            self.turns.take([left.target for request in requests for left in request.leftovers]),
+        ):
+            return await self._recover_in_turn(shell, requests)
 
     async def _recover_in_turn(
         self, shells: ControlShells | ControlShell, requests: Sequence[UnfinishedRequest]
@@ -152,6 +160,7 @@ class Files(FileReader):
                 await asyncio.to_thread(self.records.done, request.key)
                 raise
             except BaseException:
+                shell.usable = False  # what it was asked may be settled by anybody now, and it is ended for that
                 self.records.abandon(request.key)
                 raise
         if differing:
@@ -213,10 +222,13 @@ class Files(FileReader):
                     return
             # Not under this turn: it may concern further files.
             async with self.turns.take([item.target for request in left for item in request.leftovers]):
-                await self._recover_in_turn(shell, left)
+                settled = await self._recover_in_turn(shell, left)
+            for request in left:
+                if (settlement := settled.get(request.key)) and settlement.state is not Settled.ALIVE:
+                    self.on_settled(request, settlement)
         path = steps[0].change.path
         raise FileError(
-            f"An earlier change of {path}, by a session that has ended, is still under way on the remote.",
+            f"An earlier change of {path} is still under way on the remote.",
             path=path,
             next_step="Nothing was changed. Try again.",
         )
@@ -247,6 +259,8 @@ class Files(FileReader):
         finally:
             if settlement is None or settlement.state is Settled.ALIVE:
                 self.records.abandon(request.key)
+            if settlement is not None and settlement.state is Settled.ALIVE:
+                self.on_given_up()
         if settlement is None or settlement.state is Settled.ALIVE:
             raise OutcomeUnknownError(
                 f"Writing {paths} was interrupted, and whether it was done is not known: {cause.message}",

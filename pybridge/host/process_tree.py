@@ -62,18 +62,20 @@ async def end_lost_tree(shells: ControlShells, pid: int, started: str, leads: bo
     request = f"""{before}pb_lives() {{
   [ -r /proc/{pid}/stat ] || return 1
   read -r pb_l < /proc/{pid}/stat
-  set -- ${{pb_l##*) }}
+  set -- ${{pb_l##*\\) }}
   [ "$1" != Z ] && [ "${{20}}" = {started} ]
+}}
+pb_end() {{ {_tree()}
 }}
 if pb_lives; then
   PB_PID={pid} PB_LEADS={leads:d} PB_SIGNAL=TERM PB_ONLY=
-  PB_ONLY=$( {_tree()} )
+  PB_ONLY=$(pb_end)
   for pb_n in {" ".join(str(second) for second in range(int(GRACE)))}; do
     pb_lives || break
     sleep 1
   done
   PB_SIGNAL=KILL
-  {_tree()}{after}
+  pb_end{after}
 fi"""
     await shells.request(request, timeout=_LOST_TIMEOUT, retry=True)
 

@@ -80,7 +80,7 @@ class Settlement:
 
     Args:
         state: what became of it.
-        kept: paths of the files that hold neither the old nor the new content.
+        kept: paths of the files that hold neither the old nor the new content: somebody has changed them since.
     """
 
     state: Settled
@@ -148,7 +148,7 @@ def _settling(request: UnfinishedRequest, facts: Facts) -> list[str]:
     # The last one goes first: folders may lie in those made before.
     for index, left in reversed(list(enumerate(request.leftovers))):
         lines.append(f"pb_clear {index} {quote(left.top)} {' '.join(map(quote, left.temporaries))}")
-    lines.append(f'printf \'%s %s%s\\n\' {request.key} "${{pb_kept:+kept}}" "${{pb_kept:-$pb_result}}"; fi')
+    lines.append(f'printf \'%s %s%s\\n\' {request.key} "${{pb_kept:+kept}}" "${{pb_kept:-$pb_result$pb_since}}"; fi')
     return lines
 
 

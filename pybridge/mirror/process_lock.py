@@ -22,8 +22,12 @@ def process_lock(file: Path, *, wait: float) -> Iterator[None]:
         filelock.Timeout: another process holds it.
     """
     lock = filelock.FileLock(file, timeout=wait, mode=0o600)
-    with contextlib.suppress(NotImplementedError):
+    try:
         lock.acquire()
+    except filelock.Timeout:
+        raise
+    except (NotImplementedError, OSError):
+        pass
     try:
         yield
     finally:

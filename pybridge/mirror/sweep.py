@@ -18,7 +18,7 @@ _LOGGER = logging.getLogger(__name__)
 FIRST_SECONDS = 30.0
 """How long a new connection waits for its first sweep: a file that hangs must not keep everybody out."""
 
-PAUSES = (0.0, 2.0, 10.0, 60.0)
+PAUSES = (0.0, 2.0, 10.0, 60.0, 60.0, 60.0, 300.0)
 """Seconds before each look after a link came back: a shell that cannot be ended goes when its server notices."""
 
 
@@ -36,7 +36,13 @@ class Swept:
 
     def __str__(self) -> str:
         what = f"An interrupted change of {', '.join(self.paths)}"
+        others = ", ".join(self.settlement.kept)
         match self.settlement.state:
+            case Settled.MADE if others:
+                return f"{what} was made; {others} has been changed since."
+            case Settled.NONE | Settled.UNDONE if others:
+                since = f"{others} holds something else by now, and whether it was made there before is not known"
+                return f"{what} does not stand: {since}. Read it again."
             case Settled.MADE:
                 return f"{what} was made: the new content stands."
             case Settled.FINISHED:
@@ -45,8 +51,7 @@ class Swept:
                 return f"{what} was not made: the old content stands."
             case Settled.UNDONE:
                 return f"{what} was taken back: the old content stands."
-        kept = ", ".join(self.settlement.kept)
-        return f"{what} was taken back, except for {kept}, which has been changed since; see .pybridge-* beside it."
+        return f"{what} was taken back, except for {others}, which has been changed since; see .pybridge-* beside it."
 
 
 Report = Callable[[Sequence[Swept]], None]
@@ -67,6 +72,11 @@ class Sweeper:
         self._report = report
         self._task: asyncio.Task[None] | None = None
 
+    def watch(self) -> None:
+        """Be told of what comes up between two sweeps, too."""
+        self._host.files.on_settled = self._settled
+        self._host.files.on_given_up = self.link_is_back
+
     async def first(self) -> None:
         """Sweep before anybody works over a new connection; what does not end in time goes on in the background."""
         try:
@@ -80,6 +90,11 @@ class Sweeper:
         """Sweep in the background, if anything is recorded."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
+
+    def _settled(self, request: UnfinishedRequest, settlement: Settlement) -> None:
+        swept = Swept(tuple(left.path for left in request.leftovers), settlement)
+        _LOGGER.warning("%s", swept)
+        self._report([swept])
 
     async def _run(self) -> None:
         for pause in PAUSES:

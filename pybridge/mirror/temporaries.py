@@ -36,6 +36,7 @@ SWEEP_WAIT = 30.0
 """Seconds to wait for another process that is settling requests."""
 
 _UNUSED_SECONDS = 3600.0
+_FREE_SECONDS = 5.0
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}")
 _LOGGER = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class TemporaryRecords:
         except filelock.Timeout:
             yield False
             return
-        except NotImplementedError:  # a file system without locks: two that settle the same come to the same
+        except (NotImplementedError, OSError):  # a file system without locks: whoever comes second finds nothing left
             yield True
             return
         try:
@@ -166,8 +167,8 @@ class TemporaryRecords:
                 maker = secrets.token_hex(8)
                 lock = self._lock_of(maker)
                 try:
-                    lock.acquire()
-                except NotImplementedError:
+                    lock.acquire(timeout=_FREE_SECONDS)  # a name nobody else has: it is free, or cannot be locked
+                except (NotImplementedError, OSError):
                     self._maker = maker
                     return
                 # Somebody may have tidied it away between its making and its locking: then nobody would see it.

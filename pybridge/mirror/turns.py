@@ -64,14 +64,14 @@ class Turns:
                 )
                 try:
                     await lock.acquire()
-                except NotImplementedError:
-                    continue
                 except filelock.Timeout:
                     raise RemoteTimeoutError(
                         f"Another session has been writing for {self._wait:g} s where this one would. "
                         "Nothing was changed.",
                         next_step="Try again once it has ended.",
                     ) from None
+                except (NotImplementedError, OSError):
+                    continue
                 held.push_async_callback(lock.release)
             yield
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pybridge.errors import ConnectionLostError
 from pybridge.sidecar import jsonrpc
 from pybridge.sidecar.jsonrpc import (
     Id,
@@ -177,6 +178,12 @@ class Peer:
         try:
             # Encoded in here: what is no JSON is this method's failure, not the connection's.
             return jsonrpc.encode(jsonrpc.result(request.id, await method(request.params, incoming)))
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            # Something it waited for was cancelled, not this: whoever asked still waits for an answer.
+            log.exception("%s was cut off", request.method)
+            return _failed(request.id, as_rpc_error(ConnectionLostError("The connection ended during the call.")))
         except Exception as error:
             failure = as_rpc_error(error)
             if isinstance(failure, jsonrpc.InternalError):

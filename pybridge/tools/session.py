@@ -193,6 +193,7 @@ async def open_session(settings: Settings, host: Host, *, target_slug: str, host
     host.files.workdir = workdir
     interrupted: list[Swept] = []
     sweeper = Sweeper(host, temporaries, interrupted.extend)
+    sweeper.watch()
     await sweeper.first()
     spool = Spool(state_folder() / "output")
     await asyncio.to_thread(spool.empty)

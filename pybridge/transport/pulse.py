@@ -66,7 +66,9 @@ class Pulse:
     async def answers(self) -> bool:
         """Whether it may be used. Waits only where it has been silent for longer than it can be when it is well."""
         if not self.silent and self.silence > self._longest:
-            await asyncio.shield(self._ask())
+            asking = self._ask()
+            await asyncio.wait([asking])  # the connection's end cancels it, not whoever waits for it
+            return not self.silent and not asking.cancelled()
         return not self.silent
 
     async def fall_silent(self) -> None:

@@ -158,6 +158,29 @@ async def test_law3_what_somebody_changed_since_stays_when_the_rest_is_taken_bac
         assert (tmp_path / name).read_bytes() == OLD
 
 
+async def test_law3_a_change_that_was_made_whole_is_not_taken_back_for_an_edit_since(
+    host: Host, tmp_path: Path
+) -> None:
+    lay(tmp_path, NEW, name="added")
+    lay(tmp_path, NEW + b"somebody's", name="edited")
+    request = (leftover(tmp_path, "added", old=None), leftover(tmp_path, "edited"))
+    assert await settled(host, *request) == Settlement(Settled.MADE, (str(tmp_path / "edited"),))
+    assert (tmp_path / "added").read_bytes() == NEW
+    assert (tmp_path / "edited").read_bytes() == NEW + b"somebody's"
+
+
+async def test_law3_where_only_somebodys_content_stands_nothing_is_claimed(host: Host, tmp_path: Path) -> None:
+    lay(tmp_path, NEW + b"somebody's")
+    assert await settled(host, leftover(tmp_path)) == Settlement(Settled.NONE, (str(tmp_path / "f"),))
+
+
+async def test_law3_what_somebody_wrote_into_the_replaced_file_is_given_back(host: Host, tmp_path: Path) -> None:
+    lay(tmp_path, NEW, was=OLD + b"somebody's")
+    assert await settled(host, leftover(tmp_path)) == Settlement(Settled.UNDONE)
+    assert (tmp_path / "f").read_bytes() == OLD + b"somebody's"
+    assert names_in(tmp_path) == ["f"]
+
+
 class Owners(NoRecords):
     """Records that remember which shell was to make each change."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -69,11 +70,12 @@ def test_a_request_under_way_is_nobodys_business_until_it_is_given_up(tmp_path: 
     assert records.pending() == []  # what is done is not brought back
 
 
+@pytest.mark.parametrize("refusal", [NotImplementedError(), OSError(errno.ENOLCK, "No locks available")])
 def test_where_nothing_can_be_locked_only_a_dead_shells_request_is_settled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: Exception
 ) -> None:
     def no_locks(*arguments: Any, **options: Any) -> None:
-        raise NotImplementedError
+        raise refusal
 
     monkeypatch.setattr("filelock.FileLock.acquire", no_locks)
     records = TemporaryRecords(tmp_path, "host-1")

@@ -362,8 +362,8 @@ MUTATIONS = (
     Mutation(
         "a shell nobody waits for is ended first",
         RECOVER,
-        "PB_PID=$1 PB_LEADS=$4 PB_SIGNAL=KILL",
-        "return 0; PB_SIGNAL=KILL",
+        "PB_PID=$1 PB_LEADS=$4 PB_SIGNAL=STOP",
+        "return 0; PB_SIGNAL=STOP",
         (f"{IN_RECOVERY}test_law2_a_shell_nobody_waits_for_is_ended_before_its_request_is_settled[asyncssh-openssh]",),
     ),
     Mutation(
@@ -411,8 +411,8 @@ MUTATIONS = (
     Mutation(
         "settling waits for the turn of the files",
         FILES,
-        "async with self.turns.take([left.target for request in requests for left in request.leftovers]):",
-        "if True:",
+        "            self.turns.take([left.target for request in requests for left in request.leftovers]),\n",
+        "",
         (f"{IN_SWEEPING}test_law3_settling_waits_for_the_turn_of_its_files",),
     ),
 )

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.unit
         (Settlement(Settled.NONE), "was not made: the old content stands"),
         (Settlement(Settled.UNDONE), "was taken back: the old content stands"),
         (Settlement(Settled.KEPT, ("/w/b",)), "except for /w/b"),
+        (Settlement(Settled.MADE, ("/w/b",)), "was made; /w/b has been changed since"),
+        (Settlement(Settled.NONE, ("/w/b",)), "/w/b holds something else by now"),
     ],
 )
 async def test_the_next_answer_says_what_became_of_it(tmp_path: Path, settlement: Settlement, words: str) -> None:

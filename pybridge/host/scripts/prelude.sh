@@ -8,7 +8,7 @@ pb_identity() {
   pb_s=- pb_b=-
   if [ -r /proc/$$/stat ]; then
     read -r pb_l < /proc/$$/stat
-    set -- ${pb_l##*) }
+    set -- ${pb_l##*\) }
     pb_s=${20}
   fi
   [ -r /proc/sys/kernel/random/boot_id ] && read -r pb_b < /proc/sys/kernel/random/boot_id

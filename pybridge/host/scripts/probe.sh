@@ -21,7 +21,7 @@ printf 'rg=%s\n' "$(command -v rg 2>/dev/null)"
 pb_leads=
 if [ -r /proc/$$/stat ]; then
   read -r pb_l < /proc/$$/stat
-  set -- ${pb_l##*) }
+  set -- ${pb_l##*\) }
   [ "$3" = "$$" ] && [ "$4" = "$$" ] && pb_leads=1
 else
   set -- $(ps -o pgid= -p $$ 2>/dev/null)

@@ -28,7 +28,10 @@ pb_fence() { # pid started boot-id leads
     return 0
   fi
   # Where it led its session, what it started is found although it is gone itself: the number is not given away before.
-  PB_PID=$1 PB_LEADS=$4 PB_SIGNAL=KILL PB_ONLY= PB_SELF=
+  # Stopped first: what it starts while its processes are looked up would be missed.
+  PB_PID=$1 PB_LEADS=$4 PB_SIGNAL=STOP PB_ONLY= PB_SELF=
+  pb_kill_tree > /dev/null
+  PB_SIGNAL=KILL
   pb_seen=$(pb_kill_tree)
   pb_n=0
   for pb_one in $pb_seen; do
@@ -44,7 +47,7 @@ pb_fence() { # pid started boot-id leads
 # is the process $1 still the one that started at $2?
 pb_is() {
   [ -r "/proc/$1/stat" ] && read -r pb_l 2>/dev/null < "/proc/$1/stat" || return 1
-  set -- "$1" "$2" ${pb_l##*) }
+  set -- "$1" "$2" ${pb_l##*\) }
   [ "$3" != Z ] && [ "${22}" = "$2" ]
 }
 
@@ -64,6 +67,7 @@ pb_there() { [ -e "$1" ] || [ -h "$1" ]; }
 
 # look at one file of the request
 pb_item() { # index path target old new temporary...
+  [ "$1" != 0 ] || pb_left=
   pb_i=$1 pb_p=$2 pb_f=$3 pb_o=$4 pb_w=$5 pb_t=
   eval "P$1=\$2 F$1=\$3 O$1=\$4 N$1=\$5"
   shift 5
@@ -71,6 +75,7 @@ pb_item() { # index path target old new temporary...
     if pb_there "$pb_base" || pb_there "$pb_base-old" || pb_there "$pb_base-was"; then pb_t=$pb_base; fi
   done
   eval "B$pb_i=\$pb_t"
+  [ -z "$pb_t" ] || pb_left=1
   # A removal takes the name away, not what a symlink leads to.
   [ "$pb_w" != absent ] || pb_f=$pb_p
   pb_cur=other
@@ -100,21 +105,31 @@ pb_torn() {
 
 # finish the request, or take it back, as a whole: what became of it in pb_result, files that cannot be in pb_kept
 pb_settle() { # count
-  pb_made= pb_rest= pb_kept= pb_i=0
+  pb_made= pb_rest= pb_kept= pb_since= pb_todo= pb_i=0
   while [ "$pb_i" -lt "$1" ]; do
     eval "pb_k=\$K$pb_i pb_t=\$B$pb_i"
     case $pb_k in
-      new) pb_made="$pb_made $pb_i" ;;
+      new)
+        pb_made="$pb_made $pb_i"
+        # Somebody wrote into what it replaced, in that very moment: given back like a change that is taken back.
+        if [ -n "$pb_t" ] && [ -f "$pb_t-was" ]; then
+          eval "pb_o=\$O$pb_i"
+          pb_dig "$pb_t-was"
+          [ "$D" = "$pb_o" ] || pb_rest="$pb_rest $pb_i"
+        fi
+        ;;
       torn) pb_made="$pb_made $pb_i" pb_rest="$pb_rest $pb_i" ;;
       *)
         pb_rest="$pb_rest $pb_i"
+        if [ "$pb_k" = other ]; then pb_since="$pb_since $pb_i"; else pb_todo=1; fi
         # Somebody has changed a file that was refilled: what the refill kept may be all there is of the old content.
         if [ "$pb_k" = other ] && [ -n "$pb_t" ] && pb_there "$pb_t-old"; then pb_kept="$pb_kept $pb_i"; fi
         ;;
     esac
     pb_i=$((pb_i + 1))
   done
-  if [ -z "$pb_rest" ]; then
+  # Where nothing of ours lies there any more, it was made whole, and what is neither old nor new has changed since.
+  if [ -z "$pb_rest" ] || { [ -n "$pb_made" ] && [ -z "$pb_left$pb_todo" ]; }; then
     pb_result=made
   elif [ -z "$pb_made" ]; then
     pb_result=none

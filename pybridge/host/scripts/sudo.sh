@@ -45,7 +45,7 @@ pb_who() { # PID: sets pb_parent, and pb_started where /proc tells
   if [ -d /proc/self ]; then
     pb_l=
     read -r pb_l 2>/dev/null < "/proc/$1/stat" || return 0
-    set -- ${pb_l##*) }
+    set -- ${pb_l##*\) }
     pb_parent=$2 pb_started=${20}
   else
     set -- $(ps -o ppid= -p "$1" 2>/dev/null)

@@ -32,7 +32,7 @@ async def test_law2_a_black_hole_from_any_byte_on_leaves_all_old_or_all_new_and_
         for name in names:
             counts = await failing_links.rehearse(ready[0], OPERATIONS[name])
             points += failing_links.link_points(name, FAULTS, counts)
-        chosen = choose(points, failing_links.LinkPoint.parse, by_effort(0, 8, None))
+        chosen = choose(points, failing_links.LinkPoint.parse, by_effort(0, 5, None))
         verdicts = await try_points(ready, chosen, failing_links.try_link)
     report(request, verdicts, points)
 
@@ -47,6 +47,6 @@ async def test_law2_a_black_hole_at_any_step_leaves_all_old_or_all_new_and_the_a
         for name in names:
             taken = await failing_steps.rehearse(ready[0], OPERATIONS[name])
             points += failing_steps.step_points(name, [Act.HOLD], taken)
-        chosen = choose(points, failing_steps.StepPoint.parse, by_effort(0, 10, None))
+        chosen = choose(points, failing_steps.StepPoint.parse, by_effort(0, 5, None))
         verdicts = await try_points(ready, chosen, failing_steps.try_step)
     report(request, verdicts, points)

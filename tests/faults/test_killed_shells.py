@@ -21,6 +21,6 @@ async def test_law2_a_shell_killed_at_any_step_leaves_all_old_or_all_new_and_the
         points = []
         for name in names:
             points += step_points(name, tuple(KILLED), await rehearse(ready[0], OPERATIONS[name]))
-        chosen = choose(points, StepPoint.parse, by_effort(0, 12, None))
+        chosen = choose(points, StepPoint.parse, by_effort(0, 6, None))
         verdicts = await try_points(ready, chosen, try_step)
     report(request, verdicts, points)

@@ -25,6 +25,6 @@ async def test_law2_a_sidecar_killed_at_any_step_leaves_all_old_or_all_new_to_th
         points = []
         for name in by_effort([name for name in names if POINT or name in _QUICK], names, names):
             points += killed_points(name, await ready[0].rehearse(OPERATIONS[name]))
-        chosen = choose(points, KilledPoint.parse, by_effort(0, 8, None))
+        chosen = choose(points, KilledPoint.parse, by_effort(0, 4, None))
         verdicts = await try_points(ready, chosen, SidecarLane.try_point)
     report(request, verdicts, points)

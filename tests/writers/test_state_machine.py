@@ -20,7 +20,7 @@ from tests.writers.machine import NAMES, Play, machine
 from tests.writers.moments import Moments
 from tests.writers.world import World
 
-EXAMPLES = by_effort(6, 50, 3000)
+EXAMPLES = by_effort(6, 30, 3000)
 STEPS = by_effort(12, 25, 50)
 SHARDS = by_effort(1, 2, 2)
 

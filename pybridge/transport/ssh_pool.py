@@ -195,8 +195,15 @@ class SshPool:
         """Fill a file over SFTP; see `Carrier.upload`."""
         name = path.encode("utf-8", "surrogateescape")
         try:
-            async with self.sftp() as client, client.open(name, constants.FXF_WRITE, encoding=None) as file:
-                await file.write(content)
+            async with self.sftp() as client:
+                file = await client.open(name, constants.FXF_WRITE, encoding=None)
+                try:
+                    await file.write(content)
+                except asyncssh.SFTPError:
+                    await file.close()
+                    raise
+                # Not after a deadline or a lost link: a server that does not answer a write answers no close either.
+                await file.close()
         except asyncssh.SFTPError as error:
             raise ChannelError(f"SFTP could not write {path}: {error}.") from error
 

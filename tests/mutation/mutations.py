@@ -100,6 +100,14 @@ MUTATIONS = (
         '[ "$D" = "$4" ] || C="$C $1"',
         ":",
         (f"{IN_SWAPS}test_law3_a_target_replaced_while_the_permission_is_asked_is_not_written[delete]",),
+        also=('pb_dig "$3-old"', "D=$4"),
+    ),
+    Mutation(
+        "what is removed is looked at once more",
+        APPLY,
+        'pb_dig "$3-old"',
+        "D=$4",
+        (f"{IN_LOOKED_AT}test_law3_what_is_written_before_a_removal_in_the_last_moment_comes_back",),
     ),
     Mutation(
         "compare of where the path leads",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.lost_commands import CommandProcess, LostCommands
@@ -13,11 +14,16 @@ from pybridge.host.model import Command, CommandResult
 from pybridge.host.sudo import Sudo
 from pybridge.transport.process import ByteProcess, unless_silent
 
+T = TypeVar("T")
+
 _QUIET = 0.15
 _DRAIN = 1.0
 _STREAMS_AFTER_KILL = 2.0
 _END = 10.0
-_EXIT_AFTER_STREAMS = 5.0
+
+
+async def _result_of(task: asyncio.Task[T]) -> T:
+    return await task
 
 
 class NothingRunError(ConnectionLostError):
@@ -111,7 +117,10 @@ class RunningCommand:
                     await self._drain(reading)
                 if reading.done():
                     reading.result()
-                    await asyncio.wait([exiting], timeout=_EXIT_AFTER_STREAMS)
+                    # Streams that have ended say nothing of how it went: it may have closed them and go on, or the link
+                    # was lost right behind them.
+                    ending = _result_of(exiting)
+                    await (unless_silent(self._process, ending) if harmless else ending)
             finally:
                 for task in (reading, exiting):
                     task.cancel()

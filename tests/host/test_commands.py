@@ -246,3 +246,9 @@ def test_law7_nothing_is_run_of_a_command_cut_short_by_a_dying_link(tmp_path: Pa
         assert (done.stdout, list(tmp_path.iterdir())) == (b"", []), whole[:length][-40:]
     subprocess.run(["sh"], input=b"pb_guard() { :; }\n" + text, capture_output=True, check=True)
     assert ran.read_bytes() == b"a b c d\n"
+
+
+@pytest.mark.whole
+async def test_a_command_that_closes_its_streams_is_waited_for(host: Host, tmp_path: Path) -> None:
+    result, out, _ = await run(host, "echo begun; exec >&- 2>&-; sleep 6; exit 3", tmp_path, timeout=30)
+    assert (result.code, out) == (3, b"begun\n")

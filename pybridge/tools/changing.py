@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from pybridge.errors import ChangeLeftError, FileError, LocalStorageError, OutcomeUnknownError
-from pybridge.host.files import NothingWrittenError
 from pybridge.host.model import Applied, Change, Fetched, VersionConflict
+from pybridge.host.settling import NothingWrittenError
 from pybridge.mirror.journal_entry import Image, Origin, State
 from pybridge.tools.context import ToolContext
 from pybridge.tools.session import Session

@@ -19,12 +19,12 @@ from pybridge.host.applying import apply_script, conflicts, plan
 from pybridge.host.checksums import version_of
 from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.facts import parse_probe, script
-from pybridge.host.files import NothingWrittenError
 from pybridge.host.framing import Reply
 from pybridge.host.host import Host
 from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
 from pybridge.host.recovery import UnfinishedRequest
 from pybridge.host.safeguards import NoRecords
+from pybridge.host.settling import NothingWrittenError
 from pybridge.host.shells import MOST_SHELLS
 from pybridge.mirror.sweep import sweep
 from pybridge.mirror.temporaries import TemporaryRecords

@@ -11,6 +11,7 @@ APPLY = "pybridge/host/scripts/apply.sh"
 RECOVER = "pybridge/host/scripts/recover.sh"
 PRELUDE = "pybridge/host/scripts/prelude.sh"
 FILES = "pybridge/host/files.py"
+SETTLING = "pybridge/host/settling.py"
 APPLYING = "pybridge/host/applying.py"
 
 IN_FILES = "tests/host/test_files.py::"
@@ -418,7 +419,7 @@ MUTATIONS = (
     ),
     Mutation(
         "settling waits for the turn of the files",
-        FILES,
+        SETTLING,
         "            self.turns.take([left.target for request in requests for left in request.leftovers]),\n",
         "",
         (f"{IN_SWEEPING}test_law3_settling_waits_for_the_turn_of_its_files",),

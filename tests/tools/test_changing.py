@@ -19,7 +19,7 @@ from pybridge.errors import (
     ProtocolError,
     RemoteTimeoutError,
 )
-from pybridge.host.files import NothingWrittenError
+from pybridge.host.settling import NothingWrittenError
 from pybridge.mirror.journal_entry import Entry, Origin, Side, State
 from tests.tools.kit import Call, Desk
 

@@ -21,13 +21,13 @@ import json
 import logging
 import os
 import shutil
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from pybridge.errors import LocalStorageError
 from pybridge.host.model import ABSENT, FileVersion
 from pybridge.locations import private_folder, write_private
+from pybridge.mirror.background_trimming import BackgroundTrimming
 from pybridge.mirror.manifest import ENTRIES, open_manifest
 from pybridge.mirror.path_mapper import TREES, PathMapper
 from pybridge.mirror.trimming import space_on_disk, trim
@@ -61,10 +61,7 @@ class ContentStore:
         self.mapper = PathMapper(workdir, folder)
         self.folder = folder
         self._max_bytes = max_bytes
-        # The first write of a process has the folder measured once, in the background.
-        self._unmeasured = max_bytes
-        self._trimmer: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._trimming = BackgroundTrimming(self.trim, max_bytes, "pybridge-mirror-trim")
         self.usable = open_manifest(folder, host, self.mapper.workdir)
 
     def get(self, path: str) -> tuple[FileVersion, bytes] | None:
@@ -120,7 +117,7 @@ class ContentStore:
             _LOGGER.warning("No local copy of %s is kept: %s", path, error.message)
             self.forget(path)
             return False
-        self._measure(space_on_disk(len(content)))
+        self._trimming.wrote(space_on_disk(len(content)))
         return True
 
     def forget(self, path: str) -> None:
@@ -143,19 +140,7 @@ class ContentStore:
 
     def close(self) -> None:
         """Wait for a trimming under way."""
-        trimmer = self._trimmer
-        if trimmer is not None:
-            trimmer.join()
-
-    def _measure(self, written: int) -> None:
-        """Have the folder measured in the background each time an eighth of its space was written."""
-        with self._lock:
-            self._unmeasured += written
-            if self._unmeasured < self._max_bytes // 8 or (self._trimmer and self._trimmer.is_alive()):
-                return
-            self._unmeasured = 0
-            self._trimmer = threading.Thread(target=self.trim, name="pybridge-mirror-trim", daemon=True)
-            self._trimmer.start()
+        self._trimming.close()
 
     def _entry_file(self, path: str) -> Path:
         digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:40]

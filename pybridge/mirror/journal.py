@@ -37,6 +37,7 @@ from pathlib import Path
 from pybridge.errors import LocalStorageError
 from pybridge.host.model import ABSENT, FileVersion
 from pybridge.locations import private_folder, slug, state_folder, write_private
+from pybridge.mirror.background_trimming import BackgroundTrimming
 from pybridge.mirror.journal_dropped import Dropped, read_dropped
 from pybridge.mirror.journal_entry import (
     ENTRY,
@@ -83,9 +84,7 @@ class Journal:
         self._root = root
         self._records = JournalRecords(root / slug(target.slug))
         self._max_bytes = max_bytes
-        # The first change of a process has the folder measured once, in the background.
-        self._unmeasured = max_bytes
-        self._trimmer: threading.Thread | None = None
+        self._trimming = BackgroundTrimming(self.trim, max_bytes, "pybridge-journal-trim")
         self._lock = threading.Lock()
         self._last_time = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         self._latest: OrderedDict[FileVersion, Path] = OrderedDict()
@@ -126,14 +125,12 @@ class Journal:
                 next_step=f"Make room on this machine for {self._root}, or see to its permissions. `pybridge clean "
                 "--journal` removes the journal; PYBRIDGE_JOURNAL_MB=0 works without one.",
             ) from error
-        self._measure(space_on_disk(sum(len(i.before or b"") + len(i.after or b"") for i in images)))
+        self._trimming.wrote(space_on_disk(sum(len(i.before or b"") + len(i.after or b"") for i in images)))
         return entry
 
     def close(self) -> None:
         """Wait for a trimming under way."""
-        trimmer = self._trimmer
-        if trimmer is not None:
-            trimmer.join()
+        self._trimming.close()
 
     def trim(self) -> None:
         """Drop the oldest changes until seven eighths of the space are enough."""
@@ -160,16 +157,6 @@ class Journal:
             self._latest[version] = file
             while len(self._latest) > 1000:
                 self._latest.popitem(last=False)
-
-    def _measure(self, written: int) -> None:
-        """Have the journal measured in the background each time an eighth of its space was written."""
-        with self._lock:
-            self._unmeasured += written
-            if self._unmeasured < self._max_bytes // 8 or (self._trimmer and self._trimmer.is_alive()):
-                return
-            self._unmeasured = 0
-            self._trimmer = threading.Thread(target=self.trim, name="pybridge-journal-trim", daemon=True)
-            self._trimmer.start()
 
 
 class JournalRecords:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Literal
 
 from pybridge.errors import (
     AlgorithmError,
     AuthenticationError,
-    ChannelError,
     ConnectError,
     ConnectionDroppedError,
     ConnectionLostError,
@@ -19,12 +18,13 @@ from pybridge.errors import (
     HostKeyError,
     RemoteError,
 )
-from pybridge.transport.asyncssh_quietly import asyncssh, constants
+from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.backoff import Backoff
 from pybridge.transport.connect import Connector
-from pybridge.transport.connection_group import ConnectionGroup, Reservation, SftpSession
+from pybridge.transport.connection_group import ConnectionGroup, Link, Reservation
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.process import ByteProcess
+from pybridge.transport.sftp_sessions import SftpSessions
 from pybridge.transport.ssh_process import (
     ChannelRefusedError,
     CommandRefusedError,
@@ -35,7 +35,6 @@ from pybridge.transport.ssh_target import SshTarget
 
 _DROPPED_TRIES = 3
 _DROPPED_PAUSE_SECONDS = 0.5
-_SFTP_OPEN_SECONDS = 30.0
 _RECONNECT_SECONDS = 4.0
 """How long one call tries to connect again where nothing answers: a server that restarts is back by then."""
 
@@ -44,7 +43,6 @@ _NOT_BY_WAITING = (AuthenticationError, HostKeyError, AlgorithmError, ConnectTim
 _MAX_REFUSALS = 6
 _MAX_SETBACKS = 3
 """New connections that were of no use, before one start gives up."""
-_REQUEST_FAILED = constants.OPEN_REQUEST_SESSION_FAILED
 
 Role = Literal["command", "file"]
 
@@ -92,12 +90,12 @@ class SshPool:
         self._backoff = Backoff()
         self._connected_before = False
         self._state = PoolState.CONNECTING
-        self._no_sftp: ChannelError | None = None
         sizes: dict[Role, int] = {"command": command_size, "file": file_size}
         self._groups: dict[Role, ConnectionGroup] = {
             role: ConnectionGroup(size, self._open_connection, self._lost, self._back, target.keepalive_seconds)
             for role, size in sizes.items()
         }
+        self._sftp = SftpSessions(str(target), self._links, lambda: self._acquire("file"))
 
     @property
     def state(self) -> PoolState:
@@ -107,8 +105,8 @@ class SshPool:
     @property
     def opening_is_delicate(self) -> bool:
         """Whether the server is one of those whose channels must not be opened while another one's command ends."""
-        links = [link for group in self._groups.values() for link in group.links]
-        return any("dropbear" in str(link.connection.get_extra_info("server_version")).lower() for link in links)
+        versions = [str(link.connection.get_extra_info("server_version")) for link in self._links()]
+        return any("dropbear" in version.lower() for version in versions)
 
     @property
     def crowded(self) -> bool:
@@ -162,55 +160,21 @@ class SshPool:
                 if setbacks >= _MAX_SETBACKS:
                     raise
 
-    @contextlib.asynccontextmanager
-    async def sftp(self) -> AsyncIterator[asyncssh.SFTPClient]:
-        """Lend an SFTP client. Clients are kept open for the next borrower.
-
-        Raises:
-            ChannelError: the server has no SFTP. Remembered.
-            ConnectError: no connection could be made.
-        """
-        lent = await self._borrow_sftp()
-        link = lent.place.link
-        healthy = False
-        try:
-            yield lent.client
-            healthy = True
-        except (asyncssh.Error, OSError) as error:
-            if not link.alive or isinstance(error, (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)):
-                raise ConnectionLostError(
-                    f"The connection to {self.target} was lost during a file transfer.",
-                    next_step="The next call connects again.",
-                ) from error
-            healthy = isinstance(error, asyncssh.SFTPError)  # An answer about one file; the session goes on.
-            raise
-        finally:
-            if healthy and link.alive:
-                link.idle_sftp.append(lent)
-            else:
-                lent.client.exit()
-                lent.place.release()
+    def sftp(self) -> contextlib.AbstractAsyncContextManager[asyncssh.SFTPClient]:
+        """Lend an SFTP client; see `SftpSessions.lend`."""
+        return self._sftp.lend()
 
     async def upload(self, path: str, content: bytes) -> None:
         """Fill a file over SFTP; see `Carrier.upload`."""
-        name = path.encode("utf-8", "surrogateescape")
-        try:
-            async with self.sftp() as client:
-                file = await client.open(name, constants.FXF_WRITE, encoding=None)
-                try:
-                    await file.write(content)
-                except asyncssh.SFTPError:
-                    await file.close()
-                    raise
-                # Not after a deadline or a lost link: a server that does not answer a write answers no close either.
-                await file.close()
-        except asyncssh.SFTPError as error:
-            raise ChannelError(f"SFTP could not write {path}: {error}.") from error
+        await self._sftp.upload(path, content)
 
     async def close(self) -> None:
         """Close every process and connection."""
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         await self._connector.close()
+
+    def _links(self) -> list[Link]:
+        return [link for group in self._groups.values() for link in group.links]
 
     async def _acquire(self, role: Role, *, reconnect: bool = True) -> tuple[ConnectionGroup, Reservation]:
         group, commands = self._groups[role], self._groups["command"]
@@ -224,45 +188,10 @@ class SshPool:
                 raise
             return commands, await commands.acquire(reconnect=reconnect)
 
-    async def _borrow_sftp(self) -> SftpSession:
-        if self._no_sftp is not None:
-            raise self._no_sftp
-        for group in self._groups.values():
-            for link in group.links:
-                if link.idle_sftp and await link.pulse.answers() and link.idle_sftp:
-                    return link.idle_sftp.pop()
-        for _ in range(_MAX_SETBACKS):
-            group, place = await self._acquire("file")
-            link = place.link
-            try:
-                if not await link.pulse.answers():
-                    place.release()
-                    continue
-                async with asyncio.timeout(_SFTP_OPEN_SECONDS):
-                    return SftpSession(await link.connection.start_sftp_client(), place)
-            except TimeoutError as error:
-                place.release()
-                raise ChannelError(f"{self.target} did not answer the request for SFTP in time.") from error
-            except (asyncssh.Error, OSError) as error:
-                place.release()
-                channel_refused = isinstance(error, asyncssh.ChannelOpenError) and error.code != _REQUEST_FAILED
-                if link.alive and channel_refused:
-                    group.refused(place)
-                elif link.alive:
-                    raise self._remember_no_sftp() from error
-            except BaseException:
-                place.release()
-                raise
-        raise ConnectionLostError(f"No SFTP session could be opened on {self.target}.", next_step="Try again.")
-
-    def _remember_no_sftp(self) -> ChannelError:
-        self._no_sftp = ChannelError(f"{self.target} has no SFTP server.")
-        return self._no_sftp
-
     async def _open_connection(self) -> asyncssh.SSHClientConnection:
         """One at a time, with the stagger between them; tried again if dropped before authentication (MaxStartups)."""
         async with self._one_at_a_time:
-            first = not any(group.links for group in self._groups.values())
+            first = not self._links()
             if first:
                 self._set_state(PoolState.RECONNECTING if self._connected_before else PoolState.CONNECTING)
             elif self._stagger_seconds:
@@ -270,7 +199,7 @@ class SshPool:
             try:
                 connection = await self._open_again() if first else await self._open_with_patience()
             except RemoteError as error:
-                if first and not any(group.links for group in self._groups.values()):
+                if first and not self._links():
                     self._set_state(PoolState.FAILED, error)
                 raise
             self._connected_before = True
@@ -307,7 +236,7 @@ class SshPool:
         return await self._connector.open()
 
     def _lost(self) -> None:
-        if any(group.links for group in self._groups.values()):
+        if self._links():
             return
         silent = any(group.silent for group in self._groups.values())
         how = "does not answer any more" if silent else "was lost"

@@ -145,7 +145,7 @@ def test_a_kill_between_any_two_file_operations_loses_nothing_recorded(
     def work() -> None:
         fresh = open_journal(tmp_path)
         fresh.close()
-        fresh._unmeasured = 0
+        fresh._trimming._unmeasured = 0
         entry = fresh.begin(ORIGIN, images)
         os.write(told[1], b"begun")
         fresh.records.mark(entry, State.MADE)

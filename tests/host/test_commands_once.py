@@ -22,10 +22,11 @@ from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import resolve_target
 from tests.kit import figures
-from tests.kit.cutting_proxy import CuttingProxy, Way
 from tests.kit.effort import by_effort
+from tests.kit.fault_proxy import Fault, FaultProxy, Place, Way
 from tests.kit.pools import open_pool, through, until
 from tests.kit.sleeping import Sleep
+from tests.kit.ssh_packets import CIPHER
 from tests.kit.sshd import SshServer
 
 SENT = "The command had been sent; whether it was started is not known."
@@ -38,7 +39,7 @@ class Bench:
     """A host behind a link that can be cut, and its work folder, looked at directly."""
 
     server: SshServer
-    proxy: CuttingProxy
+    proxy: FaultProxy
     folder: Path
     pool: SshPool
     host: Host
@@ -51,6 +52,14 @@ class Bench:
         command = Command(text, str(self.folder), timeout, abort, lambda _, data: output.extend(data))
         return await self.host.run(command), output.decode()
 
+    def cut(self, *, silently: bool) -> None:
+        """End the connections there are; silently: nobody is told, and nothing comes through any more."""
+        self.proxy.strike(_fault(silently))
+
+    def cut_at(self, way: Way, packets: int, *, silently: bool) -> None:
+        """Do so when so many further packets go one way: the last of them does not come through."""
+        self.proxy.arm(_fault(silently), Place(way, packets - 1, 0))
+
     def lines(self, name: str) -> list[str]:
         """The lines of a file in the work folder."""
         path = self.folder / name
@@ -61,15 +70,19 @@ class Bench:
         assert await until(lambda: bool(self.lines(name)), seconds=60), f"no {name}"
 
 
+def _fault(silently: bool) -> Fault:
+    return Fault.BLACK_HOLE if silently else Fault.RESET
+
+
 @pytest.fixture
 async def bench(openssh: SshServer, tmp_path: Path) -> AsyncIterator[Bench]:
     folder = tmp_path / "work"
     folder.mkdir()
-    async with CuttingProxy(openssh.port) as proxy:
+    async with FaultProxy(openssh.port) as proxy:
         known = tmp_path / "known_hosts"
         known.write_text(openssh.known_hosts.read_text().replace(f":{openssh.port} ", f":{proxy.port} "))
         # Keep-alives of a second or two: what is cut silently is found out while one waits for it.
-        quick = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2")
+        quick = ("-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "-o", f"Ciphers={CIPHER}")
         command = openssh.ssh_command_with(*quick, known_hosts=known, port=proxy.port)
         pool = SshPool(resolve_target(parse_ssh_command(command)), command_size=1)
         host = await Host.connect(pool, HostOptions(workdir=str(folder)))
@@ -87,7 +100,7 @@ async def test_idle_and_dead_without_a_word_it_is_sent_once_over_a_new_link(
     sleep = Sleep(monkeypatch)
     monkeypatch.setattr(pulse, "ANSWER_SECONDS", 1.0)
     await bench.run("true")
-    bench.proxy.forsake()
+    bench.cut(silently=True)
     sleep()
     result, output = await bench.run("echo x >> count; cat count")
     assert (result.code, output) == (0, "x\n")
@@ -98,7 +111,7 @@ async def test_idle_and_dead_without_a_word_it_is_sent_once_over_a_new_link(
 async def test_cut_before_it_arrives_nothing_is_run(bench: Bench, silently: bool) -> None:
     await bench.run("true")
     await _quiet(bench)
-    bench.proxy.cut_at(Way.TO_SERVER, 1, silently=silently)
+    bench.cut_at(Way.TO_SERVER, 1, silently=silently)
     with pytest.raises(ConnectionLostError) as caught:
         await bench.run("echo x >> count")
     assert SENT in str(caught.value)
@@ -109,7 +122,7 @@ async def test_cut_before_it_arrives_nothing_is_run(bench: Bench, silently: bool
 async def test_a_timeout_does_not_claim_to_have_ended_what_was_never_heard_of(bench: Bench) -> None:
     await bench.run("true")
     await _quiet(bench)
-    bench.proxy.cut_at(Way.TO_SERVER, 1, silently=True)
+    bench.cut_at(Way.TO_SERVER, 1, silently=True)
     with pytest.raises(ConnectionLostError) as caught:
         await bench.run("echo x >> count", timeout=0.3)
     assert SENT in str(caught.value)
@@ -123,7 +136,7 @@ async def test_cut_while_it_runs_it_has_ended_when_the_next_one_begins(bench: Be
     running = asyncio.create_task(bench.run("echo x >> count; echo $$ > pid; sleep 4721; echo y >> count"))
     await bench.there("pid")
     [pid] = bench.lines("pid")
-    (bench.proxy.forsake if silently else bench.proxy.cut)()
+    bench.cut(silently=silently)
     with pytest.raises(ConnectionLostError) as caught:
         await running
     assert STARTED in str(caught.value)
@@ -163,7 +176,7 @@ async def test_what_a_lost_command_has_left_running_on_purpose_stays(bench: Benc
     text = "sleep 4722 >/dev/null 2>&1 & echo $! > daemon; echo x > begun; until [ -e go ]; do sleep 0.1; done"
     running = asyncio.create_task(bench.run(f"{text}; echo x > over"))
     await bench.there("begun")
-    bench.proxy.forsake()
+    bench.cut(silently=True)
     (bench.folder / "go").touch()
     await bench.there("over")
     with pytest.raises(ConnectionLostError) as caught:
@@ -179,7 +192,7 @@ async def test_one_that_ignores_the_first_signal_gets_the_second(bench: Bench) -
     running = asyncio.create_task(bench.run(text))
     await bench.there("pid")
     [pid] = bench.lines("pid")
-    bench.proxy.forsake()
+    bench.cut(silently=True)
     with pytest.raises(ConnectionLostError):
         await running
     _, output = await bench.run(f"{_lives(pid)} && echo runs on; true")
@@ -202,16 +215,16 @@ async def test_a_search_is_made_again_over_a_new_link(bench: Bench, monkeypatch:
     for silently in (False, True):
         await bench.host.search.glob("*.txt", str(bench.folder))
         await _quiet(bench)
-        bench.proxy.cut_at(Way.TO_SERVER, 1, silently=silently)
+        bench.cut_at(Way.TO_SERVER, 1, silently=silently)
         found = await bench.host.search.glob("*.txt", str(bench.folder))
-        assert bench.proxy.cuts == 1 + silently
+        assert bench.proxy.struck.is_set()
         assert found.paths == (str(bench.folder / "a.txt"),)
         await bench.host.search.grep("needle", str(bench.folder))
         await _quiet(bench)
-        bench.proxy.cut_at(Way.TO_CLIENT, 1, silently=silently)
+        bench.cut_at(Way.TO_CLIENT, 1, silently=silently)
         grepped = await bench.host.search.grep("needle", str(bench.folder))
         assert len(grepped.matches) == 1
-        bench.proxy.cuts = 1
+        assert bench.proxy.struck.is_set()
 
 
 async def test_a_file_is_read_again_over_a_new_link(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,7 +236,7 @@ async def test_a_file_is_read_again_over_a_new_link(bench: Bench, monkeypatch: p
         for silently in (False, True):
             await bench.host.files.fetch_one(path)
             await _quiet(bench)
-            bench.proxy.cut_at(way, 1, silently=silently)
+            bench.cut_at(way, 1, silently=silently)
             assert (await bench.host.files.fetch_one(path)).content == b"content\n"
 
 
@@ -237,9 +250,9 @@ async def test_a_change_cut_off_is_made_once(bench: Bench, way: Way, silently: b
     old = (await bench.host.files.fetch_one(path)).version
     assert old is not None
     await _quiet(bench)
-    bench.proxy.cut_at(way, 1, silently=silently)
+    bench.cut_at(way, 1, silently=silently)
     [applied] = await bench.host.files.apply([Change(path, old, b"two\n")])
-    assert bench.proxy.cuts == 1
+    assert bench.proxy.struck.is_set()
     assert (bench.folder / "a.txt").read_bytes() == b"two\n"
     assert (await bench.host.files.fetch_one(path)).version == applied.version
     assert [entry.name for entry in bench.folder.iterdir()] == ["a.txt"]
@@ -248,7 +261,7 @@ async def test_a_change_cut_off_is_made_once(bench: Bench, way: Way, silently: b
 async def test_an_abort_does_not_wait_for_a_connection(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     await bench.run("true")
     bench.proxy._server.close()
-    bench.proxy.cut()
+    bench.cut(silently=False)
     assert await until(lambda: bench.pool.state.value == "lost")
     hangs = asyncio.Event()
 
@@ -278,20 +291,20 @@ def test_what_is_told_of_one_that_had_ended() -> None:
 
 def _places(seed: int, count: int) -> list[tuple[Way, int, bool]]:
     chosen = random.Random(seed)
-    return [(chosen.choice(list(Way)), chosen.randint(1, 6), chosen.random() < 0.4) for _ in range(count)]
+    return [(chosen.choice(list(Way)), chosen.randint(1, 8), chosen.random() < 0.4) for _ in range(count)]
 
 
 @pytest.mark.parametrize("seed", range(by_effort(1, 4, 16)))
-async def test_cut_at_any_piece_it_is_run_at_most_once_and_the_truth_is_told(
+async def test_cut_at_any_packet_it_is_run_at_most_once_and_the_truth_is_told(
     bench: Bench, request: pytest.FixtureRequest, seed: int
 ) -> None:
-    """Pieces of the start, of the run, of the output and of the end; with the server told of the cut, or not."""
+    """Packets of the start, of the run, of the output and of the end; with the server told of the cut, or not."""
     wrong = []
     places = _places(seed, by_effort(3, 12, 40))
-    for number, (way, pieces, silently) in enumerate(places):
+    for number, (way, packets, silently) in enumerate(places):
         await _run_something(bench)
         await _quiet(bench)
-        bench.proxy.cut_at(way, pieces, silently=silently)
+        bench.cut_at(way, packets, silently=silently)
         told, result = "", None
         word = shlex.quote(f"n{number}")
         try:
@@ -301,7 +314,7 @@ async def test_cut_at_any_piece_it_is_run_at_most_once_and_the_truth_is_told(
             )
         except RemoteError as error:
             told = str(error)
-        bench.proxy.end_clients()
+        bench.proxy.disarm()
         await _run_something(bench)  # whatever was lost has ended with this
         begun, over = bench.lines("count").count(f"n{number}"), bench.lines("over").count(f"n{number}")
         true = begun <= 1 and over <= 1
@@ -314,10 +327,10 @@ async def test_cut_at_any_piece_it_is_run_at_most_once_and_the_truth_is_told(
         else:
             true = true and SENT in told
         if not true:
-            wrong.append((way, pieces, silently, begun, over, told, result))
+            wrong.append((way, packets, silently, begun, over, told, result))
     kinds = {silently: sum(place[2] is silently for place in places) for silently in (False, True)}
-    figures.tell(request, "reconnect", "command, link cut at a piece, both sides told", kinds[False])
-    figures.tell(request, "reconnect", "command, link cut at a piece, nobody told", kinds[True], len(wrong))
+    figures.tell(request, "reconnect", "command, link cut at a packet, both sides told", kinds[False])
+    figures.tell(request, "reconnect", "command, link cut at a packet, nobody told", kinds[True], len(wrong))
     assert wrong == []
 
 
@@ -338,6 +351,6 @@ def _lives(pid: str) -> str:
 
 
 async def _quiet(bench: Bench) -> None:
-    """Wait until the shells that are kept ready are there, so that the next pieces are of the next call."""
+    """Wait until the shells that are kept ready are there, so that the next packets are of the next call."""
     ready = bench.host._shells
     assert await until(lambda: not ready._opening and len(ready._idle) >= ready._ready, seconds=60)

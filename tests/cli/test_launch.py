@@ -325,6 +325,7 @@ def test_secrets_nobody_read_are_cleared_away_by_the_next_start(opencode: Comman
 
 
 @posix
+@pytest.mark.whole
 def test_opencodes_exit_code_and_output_are_the_commands(opencode: Command) -> None:
     ran = opencode("launch", "--", "--version")
     assert (ran.returncode, ran.stdout.strip()[:2]) == (0, "1.")

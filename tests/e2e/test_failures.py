@@ -64,12 +64,12 @@ def _unknown_host(remote: Remote, folder: Path) -> dict[str, str]:
 
 
 FAILURES = [
+    Failure("missing workdir", _missing_workdir, ("/no/such/folder",)),
     Failure("wrong password", _wrong_password, ("password",)),
     Failure("unknown host key", _unknown_host_key, ("host key", "known_hosts")),
     Failure("changed host key", _changed_host_key, ("host key", "known_hosts")),
-    Failure("missing workdir", _missing_workdir, ("/no/such/folder",)),
-    Failure("file as workdir", _file_as_workdir, ("/etc/passwd",)),
     Failure("connection refused", _refused, ("refused",)),
+    Failure("file as workdir", _file_as_workdir, ("/etc/passwd",)),
     Failure("unknown host", _unknown_host, ("no-such-host.invalid",)),
 ]
 

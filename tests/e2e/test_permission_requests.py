@@ -42,7 +42,7 @@ def test_every_call_asks_for_what_the_built_in_tool_asks_for(
     the workdir is a folder below the top of the git work tree, from where paths are shown and asked for.
 
     Args:
-        every: of the commands, which are many, each so-many-th is played.
+        every: of the commands, which are many, each so-many-th is played; of the others half of them then.
     """
     local = tmp_path / "local"
     _fill_local(local)
@@ -51,7 +51,8 @@ def test_every_call_asks_for_what_the_built_in_tool_asks_for(
     work = {"REMOTE_WORKDIR": f"{workdir}/repo/sub", "REMOTE_SHELL": f"{workdir}/no-shell"}
     ours_home = make_home(config=ASK, environment=settings | work)
     different = [call for cases in DIFFERENT.values() for call in cases]
-    wanted = [*COMMANDS[::every], *FILES, *PATCHES, *different]
+    others = [*FILES, *PATCHES][:: 1 if every == 1 else 2]
+    wanted = [*COMMANDS[::every], *others, *different]
     with OpenCodeServe(theirs_home, folder=local / "repo" / "sub") as server:
         theirs = _play(server, wanted, str(local), str(theirs_home.home))
     with OpenCodeServe(ours_home, launcher=LAUNCH) as server:

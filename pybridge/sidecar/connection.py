@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from pybridge.errors import AuthenticationError, ConfigurationError, HostKeyError
+from pybridge.errors import AuthenticationError, ConfigurationError, FileError, HostKeyError
 from pybridge.sidecar.target import Target
 from pybridge.transport.backoff import Backoff
 
@@ -20,7 +20,7 @@ Report = Callable[[str, Target | None, BaseException | None], None]
 
 
 class Connection:
-    """One Target, made when `start` is called and shared by all calls. After failures there are pauses in between.
+    """One Target, made when `start` is called and shared by all calls. While the server is away there are pauses in between.
 
     Args:
         connect: makes the Target.
@@ -94,7 +94,8 @@ class Connection:
         try:
             target = await self._connect()
         except Exception as error:
-            self._backoff.failed()
+            if not isinstance(error, FileError):  # that is about the folder: the server is there
+                self._backoff.failed()
             log.warning("connecting failed after %.2f s: %s", time.monotonic() - started, error)
             self._report("failed", None, error)
             raise

@@ -20,7 +20,7 @@ Report = Callable[[str, Target | None, BaseException | None], None]
 
 
 class Connection:
-    """One Target, made when `start` is called and shared by all calls. While the server is away there are pauses in between.
+    """One Target, made when `start` is called and shared by all calls. While the server is away, attempts have pauses.
 
     Args:
         connect: makes the Target.

@@ -96,7 +96,9 @@ class Files(Settler):
                     shell.close()
                 differing = []
             except ChangeLeftError:
+                shell.usable = False  # as below
                 self.records.abandon(request.key)
+                self.on_given_up()
                 raise
             except RemoteError:
                 await asyncio.to_thread(self.records.done, request.key)

@@ -62,7 +62,7 @@ class Settler(FileReader):
         self.on_settled: Callable[[UnfinishedRequest, Settlement], None] = lambda request, settlement: None
         """Told what became of an earlier change that was in the way of one made here."""
         self.on_given_up: Callable[[], None] = lambda: None
-        """Told that a change could not be settled although the remote can be reached: its shell does not end."""
+        """Told that a change is left half-made although the remote can be reached: it is to be settled later."""
 
     async def recover(self, requests: Sequence[UnfinishedRequest]) -> dict[str, Settlement]:
         """Settle requests that nobody waits for any more; see `recovery.recover`. Waits for the turn of their files."""

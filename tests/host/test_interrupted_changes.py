@@ -213,6 +213,32 @@ def test_law3_what_could_not_be_taken_back_is_said_and_stays_recorded(outcome: s
     assert f"{steps[0].temporary}-" in str(caught.value)
 
 
+async def test_law2_what_could_not_be_taken_back_is_settled_soon_and_by_another_shell(
+    local: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"old")
+    fetched = await local.files.fetch_one(str(file))
+    assert fetched.version is not None
+    records = TemporaryRecords(tmp_path / "records", "host")
+    local.files.records = records
+    told: list[str] = []
+    local.files.on_given_up = lambda: told.append("given up")
+    monkeypatch.setattr("pybridge.host.files.apply_script", lambda steps, facts: "echo error 0 refill; echo left 0")
+    with pytest.raises(ChangeLeftError):
+        await local.files.apply([Change(str(file), fetched.version, b"new")])
+    assert told == ["given up"]
+    [request] = records.abandoned()
+    assert request.owner.pid not in shells_of(local)
+    await sweep(local, records)
+    assert (records.pending(), file.read_bytes()) == ([], b"old")
+
+
+def shells_of(host: Host) -> list[int]:
+    """The control shells that would be given the next requests."""
+    return [shell.identity.pid for shell in host._control._idle]
+
+
 async def test_law2_an_upload_that_takes_too_long_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,7 +59,8 @@ async def revert(
         RemoteError: the remote could not be asked, or what is undone could not be written down: nothing was done.
     """
     if session.journal is None:
-        return {}
+        message = "No journal is kept (PYBRIDGE_JOURNAL_MB is 0): the remote's files stay as they are."
+        return {} if point is None else {"message": message, "variant": "warning"}
     name = conversation.session_id
     plan = await asyncio.to_thread(_plan, session.journal.records, point, conversation, reverted.get(name))
     left = Reverted(plan.kept | plan.owners, [e.id for e in plan.undo], [e.id for e in plan.redo])

@@ -310,10 +310,12 @@ async def test_what_is_too_old_for_the_journal_is_said(talk: Talk, desk: Desk) -
     assert await talk.revert(second) == {"message": said, "variant": WARNING}
 
 
-async def test_without_a_journal_nothing_happens(talk: Talk, desk: Desk) -> None:
+async def test_without_a_journal_nothing_is_restored_and_that_is_said(talk: Talk, desk: Desk) -> None:
     _, second, _ = await three_prompts(talk)
     desk.session.journal = None
-    assert await talk.revert(second) == {}
+    notice = await talk.revert(second)
+    assert (notice["variant"], "PYBRIDGE_JOURNAL_MB" in notice["message"]) == (WARNING, True)
+    assert await talk.revert(None) == {}
     assert desk.host.contents == STAGES[3]
 
 

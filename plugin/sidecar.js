@@ -140,7 +140,15 @@ class Sidecar {
 
   /** Start it again if it died. What fails is told by the shell's refusal, and to the next call. */
   async wake() {
-    await this.#alive().catch(() => {})
+    // Its end may not have been told yet: only an answer shows that it is there.
+    for (let attempt = 0; attempt < 2; attempt++) {
+      try {
+        await this.request("status", {}, this.options.statusTimeout ?? STATUS_TIMEOUT)
+        return
+      } catch (error) {
+        if (!(error instanceof SidecarGone)) return
+      }
+    }
   }
 
   /** Tell something, if the sidecar is there to hear it; whether it did is not waited for. */

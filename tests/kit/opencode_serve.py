@@ -6,6 +6,7 @@ import base64
 import contextlib
 import copy
 import json
+import os
 import queue
 import re
 import subprocess
@@ -22,6 +23,7 @@ from pybridge.demo.model_server import MODEL_ID, ModelServer, Turn
 from tests.kit.opencode import OpenCodeHome, ToolUse, end_group
 
 START_SECONDS = 60.0
+END_SECONDS = 10.0
 REQUEST_SECONDS = 100.0
 
 
@@ -86,10 +88,19 @@ class OpenCodeServe:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(10)
+        self._wait_until_alone()
         end_group(self.process)
         self.process.wait()
         if self._owns_model:
             self.model.close()
+
+    def _wait_until_alone(self) -> None:
+        # OpenCode does not wait for its children when it is told to end: they clean up by themselves.
+        deadline = time.monotonic() + END_SECONDS
+        with contextlib.suppress(ProcessLookupError):
+            while self.process.poll() is not None and time.monotonic() < deadline:
+                os.killpg(self.process.pid, 0)
+                time.sleep(0.02)
 
     def in_folder(self, folder: Path) -> OpenCodeServe:
         """The same running server, as a client sees it that works in another folder. Its end is not this one's."""

@@ -56,4 +56,8 @@ def shared_ssh(ssh_command: str, environment: Mapping[str, str] = {}) -> Iterato
             yield SharedSsh(path, process, command)
         finally:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:  # ssh misses a signal that comes just before it waits for its sockets
+                process.kill()
+                process.wait()

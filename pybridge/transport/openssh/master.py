@@ -159,8 +159,7 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, *, termi
         finally:
             login.unlink(missing_ok=True)
             if process.returncode is None:
-                process.terminate()
-                await process.wait()
+                await _stop(process)
         text = "" if terminal else _read(said)
         if status == 0 and (folder / "c").exists():
             return _server(text)
@@ -170,6 +169,15 @@ async def _log_in(ssh: Openssh, credentials: Credentials, folder: Path, *, termi
                 next_step="Correct it and try again.",
             )
         raise describe_failure(ssh.target, text, questions.remarks)
+
+
+async def _stop(process: Process) -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _END_SECONDS)
+    except TimeoutError:  # it misses a signal that comes just before it waits for its sockets
+        process.kill()
+        await process.wait()
 
 
 async def _wait(process: Process, questions: Questions, seconds: float | None) -> int:

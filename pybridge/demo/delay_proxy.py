@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 _READ_SIZE = 256 * 1024
@@ -27,6 +28,13 @@ class DelayProxy:
     Args:
         port: of the server, on 127.0.0.1.
         delay: one way, in seconds; a round trip takes twice that.
+
+    Attributes:
+        round_trips: how long the longest chain of "sent, answered, sent because of it, answered" is so far, as the
+            client sees it. What an operation took is the difference between its end and its start. What is sent at once
+            counts once, whatever its size and the number of its connections. The answer to one thing must not come
+            while another, which does not wait for it, is yet to be sent: so count with a delay well above the
+            client's own work, and while nothing else is under way.
     """
 
     def __init__(self, port: int, delay: float, *, host: str = "127.0.0.1") -> None:
@@ -41,6 +49,7 @@ class DelayProxy:
         self.to_server = Direction()
         self.to_client = Direction()
         self.connections = 0
+        self.round_trips = 0
 
     async def __aenter__(self) -> DelayProxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_READ_SIZE)
@@ -94,10 +103,19 @@ class DelayProxy:
         ends = {writer, far_writer}
         flows = self._flows
         self._writers |= ends
+        asked = 0  # The longest chain that what has reached the server on this connection ends.
+
+        def reach_server(depth: int) -> None:
+            nonlocal asked
+            asked = max(asked, depth)
+
+        def reach_client(depth: int) -> None:
+            self.round_trips = max(self.round_trips, depth)
+
         try:
             await asyncio.gather(
-                self._forward(reader, far_writer, self.to_server, flows),
-                self._forward(far_reader, writer, self.to_client, flows),
+                self._forward(reader, far_writer, self.to_server, flows, lambda: self.round_trips + 1, reach_server),
+                self._forward(far_reader, writer, self.to_client, flows, lambda: asked, reach_client),
             )
         except asyncio.CancelledError:
             pass  # The streams protocol of Python 3.11 would print it as an error.
@@ -108,10 +126,16 @@ class DelayProxy:
             self._tasks.discard(task)
 
     async def _forward(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: Direction, flows: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        count: Direction,
+        flows: asyncio.Event,
+        depth_when_sent: Callable[[], int],
+        arrived: Callable[[int], None],
     ) -> None:
         loop = asyncio.get_running_loop()
-        queue: deque[tuple[float, bytes]] = deque()
+        queue: deque[tuple[float, bytes, int]] = deque()
         changed = asyncio.Event()
         room = asyncio.Event()
         under_way = 0
@@ -122,7 +146,7 @@ class DelayProxy:
                 while not queue:
                     changed.clear()
                     await changed.wait()
-                due, data = queue[0]
+                due, data, depth = queue[0]
                 if (wait := due - loop.time()) > 0:
                     await asyncio.sleep(wait)
                 await flows.wait()
@@ -133,6 +157,7 @@ class DelayProxy:
                     with contextlib.suppress(OSError):
                         writer.write_eof()
                     return
+                arrived(depth)
                 writer.write(data)
                 await writer.drain()
 
@@ -143,7 +168,7 @@ class DelayProxy:
                     room.clear()
                     await room.wait()
                 data = await reader.read(_READ_SIZE)
-                queue.append((loop.time() + self._delay, data))
+                queue.append((loop.time() + self._delay, data, depth_when_sent()))
                 under_way += len(data)
                 count.bytes += len(data)
                 count.chunks += bool(data)

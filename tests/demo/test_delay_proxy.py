@@ -82,3 +82,46 @@ async def test_a_stalled_link_holds_everything_back_until_it_resumes() -> None:
         proxy.resume()
         assert await answer == b"pong"
         writer.close()
+
+
+async def test_a_round_trip_is_counted_for_every_answer_that_was_waited_for() -> None:
+    async with echo() as port, DelayProxy(port, 0.0) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        for number in range(1, 4):
+            writer.write(b"ping")
+            assert await reader.readexactly(4) == b"ping"
+            assert proxy.round_trips == number
+        writer.close()
+
+
+async def test_what_is_sent_at_once_is_one_round_trip_on_one_connection_or_many() -> None:
+    async with echo() as port, DelayProxy(port, 0.2) as proxy:
+        first, second = [await asyncio.open_connection("127.0.0.1", proxy.port) for _ in range(2)]
+        first[1].write(b"ping")
+        await first[0].readexactly(4)
+        before = proxy.round_trips
+        for _, writer in (first, second):
+            for _ in range(5):
+                writer.write(b"ping")
+                await asyncio.sleep(0.001)
+        await asyncio.gather(*(reader.readexactly(20) for reader, _ in (first, second)))
+        assert proxy.round_trips - before == 1
+        second[1].write(b"ping")
+        await second[0].readexactly(4)
+        assert proxy.round_trips - before == 2
+        for _, writer in (first, second):
+            writer.close()
+
+
+async def test_what_a_server_says_unasked_is_no_round_trip() -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server, DelayProxy(server.sockets[0].getsockname()[1], 0.0) as proxy:
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        assert await reader.read() == b"hello"
+        assert proxy.round_trips == 0
+        writer.close()

@@ -1,0 +1,132 @@
+"""Measuring: several implementations in turn, round by round, so that whatever the machine does meets all alike."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.adapter import Adapter, Timed, TookTooLongError
+from benchmarks.adapters.protocol import CallFailedError, UnsupportedError
+from benchmarks.link import Counts
+from benchmarks.place import Link
+
+SLOW_SECONDS = 5.0
+"""What takes longer is measured once."""
+
+LIMIT_SECONDS = 10.0
+"""What takes longer is given up."""
+
+
+@dataclass
+class Subject:
+    """An implementation that is connected, and its link."""
+
+    adapter: Adapter
+    link: Link
+    ready_at: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+        return self.adapter.name
+
+    @property
+    def settle_seconds(self) -> float:
+        """How long it may take to make ready in the background what an operation used up: some round trips."""
+        return 0.2 + 6 * self.link.round_trip
+
+    async def settled(self) -> None:
+        """Wait until that is over."""
+        await asyncio.sleep(self.ready_at - time.monotonic())
+
+
+@dataclass
+class Measured:
+    """What one operation took one implementation.
+
+    Attributes:
+        seconds: of each run.
+        counts: over the link in each run; empty where nothing is counted.
+        why: why there is no figure: the reason it is unsupported, has failed or was given up.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    counts: list[Counts] = field(default_factory=list)
+    why: str = ""
+
+    @property
+    def median(self) -> float:
+        """In seconds; infinite where there is none."""
+        return statistics.median(self.seconds) if self.seconds else float("inf")
+
+    @property
+    def low(self) -> float:
+        """The fastest run, in seconds."""
+        return min(self.seconds, default=float("inf"))
+
+    @property
+    def high(self) -> float:
+        """The slowest run, in seconds."""
+        return max(self.seconds, default=float("inf"))
+
+    @property
+    def round_trips(self) -> float | None:
+        """Counted, the median; None where nothing is counted."""
+        return statistics.median(counts.round_trips for counts in self.counts) if self.counts else None
+
+    @property
+    def moved(self) -> int | None:
+        """Bytes over the link both ways, the median; None where nothing is counted."""
+        moved = [counts.to_server + counts.to_client for counts in self.counts]
+        return int(statistics.median(moved)) if moved else None
+
+
+Action = Callable[[Subject, int], Awaitable[Timed | float]]
+"""Does one operation; the number of the run tells it which fresh names to take. Answers what it took."""
+
+
+async def interleaved(
+    subjects: Sequence[Subject], action: Action, *, runs: int = 5, prepare: Action | None = None
+) -> dict[str, Measured]:
+    """Measure one operation for several implementations.
+
+    Each does it once in each round; every round begins with another. One that takes long does it once.
+
+    Args:
+        action: the operation.
+        runs: how many rounds.
+        prepare: what comes before it and is not measured.
+
+    Returns:
+        what it took each, by name.
+    """
+    found = {subject.name: Measured() for subject in subjects}
+    left = list(subjects)
+    for run in range(runs):
+        turn = run % max(len(left), 1)
+        for subject in left[turn:] + left[:turn]:
+            measured = found[subject.name]
+            try:
+                if prepare is not None:
+                    await prepare(subject, run)
+                    subject.ready_at = time.monotonic() + subject.settle_seconds
+                await subject.settled()
+                await _once(subject, action, run, measured)
+            except (UnsupportedError, TookTooLongError, CallFailedError) as error:
+                measured.why = str(error)
+            subject.ready_at = time.monotonic() + subject.settle_seconds
+            if measured.why or measured.high > SLOW_SECONDS:
+                left.remove(subject)
+    return found
+
+
+async def _once(subject: Subject, action: Action, run: int, measured: Measured) -> None:
+    before = await subject.link.counts()
+    took = await action(subject, run)
+    after = await subject.link.counts()
+    measured.seconds.append(took.seconds if isinstance(took, Timed) else took)
+    if before is not None and after is not None:
+        measured.counts.append(after - before)

@@ -3,6 +3,7 @@
 #   OPENCODE=1 make demo             the same job through the real OpenCode (installed by npm if it is not on PATH)
 #   WORKERS=4 make test              that many tests at once (2 unless said)
 #   ARGS="-k name" make test         more arguments for pytest
+#   BENCH="--rtt 100" make bench     other arguments for the benchmarks (--help lists them)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -25,7 +26,7 @@ help:
 	@echo 'make test-failed   what failed last, once more and alone'
 	@echo 'make torture       every fault at every place, every interleaving: hours'
 	@echo 'make reliability   the tests that hold the promises about files; writes docs/reliability.md'
-	@echo 'make bench         round trips and times of every tool over a slow link'
+	@echo 'make bench         measure it beside the alternatives (20 minutes); writes docs/performance.md'
 	@echo 'make matrix        every tool on every kind of server and userland; writes docs/servers.md'
 	@echo 'make picture       docs/badge.svg, drawn from the real interface'
 	@echo 'make clean         remove $(VENV), caches and build results'
@@ -88,9 +89,10 @@ reliability: setup
 demo: $(BASE_STAMP)
 	$(RUN) -m pybridge demo $(if $(filter-out 0,$(OPENCODE)),--opencode)
 
-BENCH ?=
+BENCH ?= --save docs/performance
 bench: setup
-	$(RUN) -m benchmarks.budgets $(BENCH)
+	@$(RUN) -c 'import matplotlib' 2>/dev/null || $(RUN) -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(RUN) -m benchmarks $(BENCH)
 
 matrix: setup
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --write-matrix tests/matrix $(ARGS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.adapter import Adapter, Timed, TookTooLongError
@@ -22,7 +22,13 @@ LIMIT_SECONDS = 10.0
 
 @dataclass
 class Subject:
-    """An implementation that is connected, and its link."""
+    """An implementation that is connected, and its link.
+
+    Attributes:
+        adapter: its driver.
+        link: the way it takes, which is its alone.
+        ready_at: when all that its last call began in the background is over.
+    """
 
     adapter: Adapter
     link: Link
@@ -88,8 +94,17 @@ Action = Callable[[Subject, int], Awaitable[Timed | float]]
 """Does one operation; the number of the run tells it which fresh names to take. Answers what it took."""
 
 
+Control = Callable[[], Awaitable[float]]
+"""Does the same without us; answers the seconds it took."""
+
+
 async def interleaved(
-    subjects: Sequence[Subject], action: Action, *, runs: int = 5, prepare: Action | None = None
+    subjects: Sequence[Subject],
+    action: Action,
+    *,
+    runs: int = 5,
+    prepare: Action | None = None,
+    controls: Mapping[str, Control] | None = None,
 ) -> dict[str, Measured]:
     """Measure one operation for several implementations.
 
@@ -99,11 +114,13 @@ async def interleaved(
         action: the operation.
         runs: how many rounds.
         prepare: what comes before it and is not measured.
+        controls: also done once in each round.
 
     Returns:
-        what it took each, by name.
+        what it took each, by name; the controls last.
     """
     found = {subject.name: Measured() for subject in subjects}
+    found |= {name: Measured() for name in controls or {}}
     left = list(subjects)
     for run in range(runs):
         turn = run % max(len(left), 1)
@@ -120,6 +137,8 @@ async def interleaved(
             subject.ready_at = time.monotonic() + subject.settle_seconds
             if measured.why or measured.high > SLOW_SECONDS:
                 left.remove(subject)
+        for name, control in (controls or {}).items():
+            found[name].seconds.append(await control())
     return found
 
 

@@ -37,7 +37,7 @@ A minimal one:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -70,7 +70,7 @@ class Plot:
     kind: str
     x_label: str
     y_label: str
-    series: dict[str, list[tuple[float | str, float]]]
+    series: Mapping[str, Sequence[tuple[float | str, float]]]
     log_x: bool = False
     log_y: bool = False
     readme: bool = False
@@ -118,7 +118,9 @@ def cell(measured: Measured, round_trip: float = 0) -> str:
     text = milliseconds(measured.median)
     if len(measured.seconds) > 1:
         text += f" ({milliseconds(measured.low).removesuffix(' ms')}–{milliseconds(measured.high).removesuffix(' ms')})"
-    return f"{text} = {measured.median / round_trip:.1f} RTT" if round_trip else text
+    if round_trip:
+        text += f" = {measured.median / round_trip:.1f} RTT"
+    return f"{text}; then: {measured.why}" if measured.why else text
 
 
 def figures(found: Mapping[str, Measured]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Sshfs(SimpleTools):
             f"{destination}:{start.workdir}",
             str(self._mount),
         ]
-        self._process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=DEVNULL)
+        self._process = await asyncio.create_subprocess_exec(*words, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
         async with asyncio.timeout(_MOUNT_SECONDS):
             while not await asyncio.to_thread(os.path.ismount, self._mount):
                 if self._process.returncode is not None:

@@ -49,6 +49,8 @@ def main(words: list[str] | None = None) -> None:
         if arguments.save is not None and arguments.only and (before := arguments.save / "results.json").exists():
             results["sections"] = json.loads(before.read_text())["sections"]
         asyncio.run(_run(bench, arguments.only or registry.available(), arguments.save, results))
+        bench.say("removing what was laid out")
+    bench.say("done")
 
 
 async def _run(bench: Bench, names: list[str], save: Path | None, results: dict[str, Any]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.adapter import Timed
-from benchmarks.adapters.protocol import UnsupportedError
+from benchmarks.adapters.protocol import CallFailedError, UnsupportedError
+from benchmarks.adapters.simple_tools import glob_line
 from benchmarks.bench import Bench
 from benchmarks.measuring import LIMIT_SECONDS, Subject
 
@@ -17,7 +18,8 @@ PATCHED = 20
 AT_ONCE = 30
 TRACKED = 1000
 
-_PATCH_SECONDS = 40
+_SHOWN = {"read": "line 0", "glob": ".txt", "grep": "needle"}
+_PATCH_SECONDS = 12
 _OUTPUT_SECONDS = 60
 _TREES = {"small": (10_000, 40), "large": (100_000, 80)}
 
@@ -52,11 +54,26 @@ class Work:
             finally:
                 await adapter.close()
 
-    async def forget(self, subject: Subject, _: int) -> float:
-        """Make the next read a cold one, on a connection that has already read."""
-        await subject.adapter.reset()
-        await self._tool(subject, "read", filePath=self.tracked[0])
+    async def cold_small(self, subject: Subject, run: int) -> float:
+        """Forget everything once, on a connection that has read; then a file that nobody has seen is a cold one."""
+        if run == 0:
+            await subject.adapter.reset()
+            await self._tool(subject, "read", filePath=self.small)
+        self._bench.place.data.small(self._cold(subject, run, "1k"), 1024)
         return 0.0
+
+    async def cold_middle(self, subject: Subject, run: int) -> float:
+        """Such a file of 100 KB."""
+        self._bench.place.data.small(self._cold(subject, run, "100k"), 100_000)
+        return 0.0
+
+    async def read_cold_small(self, subject: Subject, run: int) -> Timed:
+        """1 KB that nobody has seen."""
+        return await self._tool(subject, "read", filePath=self._cold(subject, run, "1k"))
+
+    async def read_cold_middle(self, subject: Subject, run: int) -> Timed:
+        """100 KB that nobody has seen."""
+        return await self._tool(subject, "read", filePath=self._cold(subject, run, "100k"))
 
     async def know(self, subject: Subject, run: int) -> float:
         """Read a thousand files once."""
@@ -91,9 +108,9 @@ class Work:
         return 0.0
 
     async def read_file(self, subject: Subject, run: int) -> float:
-        """The same, and read it, as a model does before it edits."""
+        """The same, and let it be known, as a model reads before it edits."""
         await self.fresh_file(subject, run)
-        await self._tool(subject, "read", filePath=self._edited(subject, run))
+        await subject.adapter.track([self._edited(subject, run)])
         return 0.0
 
     async def edit(self, subject: Subject, run: int) -> Timed:
@@ -115,10 +132,9 @@ class Work:
         return 0.0
 
     async def read_files(self, subject: Subject, run: int) -> float:
-        """The same, and read them."""
+        """The same, and let them be known."""
         await self.fresh_files(subject, run)
-        for i in range(PATCHED):
-            await self._tool(subject, "read", filePath=self._patched(subject, run, i))
+        await subject.adapter.track([self._patched(subject, run, i) for i in range(PATCHED)])
         return 0.0
 
     async def patch(self, subject: Subject, run: int) -> Timed:
@@ -147,16 +163,25 @@ class Work:
         )
 
     async def _tool(self, subject: Subject, tool: str, limit: float = LIMIT_SECONDS, **args: Any) -> Timed:
-        return await subject.adapter.tool(tool, args, limit=limit)
+        timed = await subject.adapter.tool(tool, args, limit=limit, keep=1000)
+        if _SHOWN.get(tool, "") not in timed.output:
+            raise CallFailedError(f"{tool} shows something else: {timed.output[:100]!r}")
+        return timed
 
     def _tree(self, name: str) -> str:
         return f"{self._bench.place.workdir}/{self.trees[name]}"
 
     def _edited(self, subject: Subject, run: int) -> str:
-        return f"budgets/edited/{subject.name}-{run}"
+        return f"budgets/edited/{self._of(subject)}-{run}"
 
     def _patched(self, subject: Subject, run: int, number: int) -> str:
-        return f"budgets/patched/{subject.name}-{run}/{number}"
+        return f"budgets/patched/{self._of(subject)}-{run}/{number}"
+
+    def _cold(self, subject: Subject, run: int, name: str) -> str:
+        return f"budgets/cold/{self._of(subject)}-{run}-{name}"
+
+    def _of(self, subject: Subject) -> str:
+        return f"{subject.name}-{subject.link.round_trip:g}"
 
 
 Step = Callable[[Work, Subject, int], Awaitable[Timed | float]]
@@ -171,7 +196,7 @@ class Row:
         budget: the row of the design's table that it belongs to.
         trips: round trips it may take.
         plus: seconds it may take besides.
-        control: words of ripgrep whose own time on the remote it may take besides, in the tree named by `tree`.
+        control: a command line whose own time on the remote it may take besides, in the tree named by `tree`.
         shown: the limit as text.
         own_only: whether it makes no difference for those who keep nothing of files.
     """
@@ -182,7 +207,7 @@ class Row:
     action: Step
     prepare: Step | None = None
     plus: float = 0
-    control: tuple[str, ...] = ()
+    control: str = ""
     tree: str = ""
     shown: str = ""
     runs: int = 5
@@ -198,8 +223,8 @@ class Row:
         return self.shown or f"{self.trips:g} RTT"
 
 
-GLOB = ("--files", "--no-messages", "--glob=**/*.txt", "--glob=!**/.git/**", "--sortr=modified")
-GREP = ("--json", "--hidden", "--no-messages", "--max-count=101", "--glob=!**/.git/**", "--regexp=needle")
+GLOB = glob_line({"pattern": "**/*.txt"})
+GREP = "rg --no-config --json --hidden --no-messages --max-count=101 --glob='!**/.git/**' --regexp=needle ."
 
 READ = "read 1 KB / 100 KB, cold or again"
 EDIT = "edit of a 100 KB file"
@@ -209,14 +234,14 @@ MEMORY = "100 MB of command output, peak memory"
 ROWS = (
     Row("plugin load to first result", "plugin load to first result", 9, Work.first_result, runs=3),
     Row("bash `true`", "bash `true`", 1.3, Work.bash),
-    Row("30 x bash in parallel", "30 x bash in parallel", 4, Work.thirty),
-    Row("read 1 KB, cold", READ, 1.3, Work.read_small, Work.forget),
+    Row("30 x bash in parallel", "30 x bash in parallel", 4, Work.thirty, runs=3),
+    Row("read 1 KB, cold", READ, 1.3, Work.read_cold_small, Work.cold_small),
     Row("read 1 KB, again", READ, 1.3, Work.read_small),
-    Row("read 100 KB, cold", READ, 1.3, Work.read_middle, Work.forget),
+    Row("read 100 KB, cold", READ, 1.3, Work.read_cold_middle, Work.cold_middle),
     Row("read 100 KB, again", READ, 1.3, Work.read_middle),
     Row("read with 1000 tracked files", "read with 1000 tracked files", 1.3, Work.read_small, Work.know),
     Row("first 2000 lines of a 50 MB file", "first 2000 lines of a 50 MB file", 2.5, Work.read_large),
-    Row("edit of a 100 KB file, never read", EDIT, 2.5, Work.edit, Work.fresh_file),
+    Row("edit of a 100 KB file, never read", EDIT, 2.5, Work.edit, Work.fresh_file, own_only=True),
     Row("edit of a 100 KB file, just read", EDIT, 2.5, Work.edit, Work.read_file),
     Row("write a new 1 KB file", "write a new 1 KB file", 2.3, Work.write),
     Row("apply_patch, 20 files, never read", PATCH, 3.5, Work.patch, Work.fresh_files, runs=3, own_only=True),

@@ -57,11 +57,13 @@ class Measured:
         seconds: of each run.
         counts: over the link in each run; empty where nothing is counted.
         why: why there is no figure: the reason it is unsupported, has failed or was given up.
+        given_up: whether it was given up for taking too long.
     """
 
     seconds: list[float] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
     why: str = ""
+    given_up: bool = False
 
     @property
     def median(self) -> float:
@@ -113,7 +115,7 @@ async def interleaved(
     Args:
         action: the operation.
         runs: how many rounds.
-        prepare: what comes before it and is not measured.
+        prepare: what comes before it, for all before any does it, and is not measured.
         controls: also done once in each round.
 
     Returns:
@@ -124,19 +126,21 @@ async def interleaved(
     left = list(subjects)
     for run in range(runs):
         turn = run % max(len(left), 1)
-        for subject in left[turn:] + left[:turn]:
-            measured = found[subject.name]
-            try:
-                if prepare is not None:
-                    await prepare(subject, run)
-                    subject.ready_at = time.monotonic() + subject.settle_seconds
-                await subject.settled()
-                await _once(subject, action, run, measured)
-            except (UnsupportedError, TookTooLongError, CallFailedError) as error:
-                measured.why = str(error)
-            subject.ready_at = time.monotonic() + subject.settle_seconds
-            if measured.why or measured.high > SLOW_SECONDS:
-                left.remove(subject)
+        for step in (prepare, action) if prepare else (action,):
+            for subject in left[turn:] + left[:turn]:
+                measured = found[subject.name]
+                try:
+                    await subject.settled()
+                    if step is prepare:
+                        await step(subject, run)
+                    else:
+                        await _once(subject, step, run, measured)
+                except (UnsupportedError, TookTooLongError, CallFailedError) as error:
+                    measured.why = str(error)
+                    measured.given_up = isinstance(error, TookTooLongError)
+                subject.ready_at = time.monotonic() + subject.settle_seconds
+                if measured.why or (measured.seconds and measured.high > SLOW_SECONDS):
+                    left.remove(subject)
         for name, control in (controls or {}).items():
             found[name].seconds.append(await control())
     return found

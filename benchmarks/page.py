@@ -19,7 +19,8 @@ The figures are medians. The proxy does not delay the handshake of TCP.
 **Round trips are counted** by the proxy as the longest chain of *sent, answered, sent because of it*: a piece the
 client sends is one deeper than the deepest answer it has received by then, an answer is as deep as the deepest piece
 the server has received on its connection, and an operation took the difference between its end and its start. What is
-sent at once counts once, whatever its size. The time divided by the round trip is more, by what both ends work.
+sent at once counts once, whatever its size. The time divided by the round trip is more, by what both ends work. What
+goes on in the background beside an operation that takes long counts too, so the count is never too small.
 
 Made by `{command}` on {date}.
 

@@ -55,7 +55,7 @@ class Own(Implementation):
 
         async def one(path: str) -> None:
             async with turns:
-                await self.tool(Call("read", {"filePath": path, "limit": 1}))
+                await self.tool(Call("read", {"filePath": path}))
 
         await asyncio.gather(*(one(path) for path in paths))
 

@@ -30,7 +30,7 @@ def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
     return "\n".join(lines)
 
 
-def parse_fetched(output: bytes, requests: Sequence[Fetch], facts: Facts, marker: str) -> list[Fetched]:
+def parse_fetched(output: bytes | bytearray, requests: Sequence[Fetch], facts: Facts, marker: str) -> list[Fetched]:
     """What `fetch_script` printed.
 
     Raises:
@@ -44,25 +44,25 @@ def parse_fetched(output: bytes, requests: Sequence[Fetch], facts: Facts, marker
         line_end = output.find(b"\n", stop)
         if stop < 0 or line_end < 0:
             raise ProtocolError(f"the remote's answer about {request.path} is cut short")
-        status = output[stop + len(ending) : line_end]
+        status = bytes(output[stop + len(ending) : line_end])
         answers.append(_parse_one(output, at, stop, status, request, facts))
         at = line_end + 1
     return answers
 
 
-def _parse_one(output: bytes, at: int, stop: int, status: bytes, request: Fetch, facts: Facts) -> Fetched:
+def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, request: Fetch, facts: Facts) -> Fetched:
     fields: list[bytes] = []
     while len(fields) < 4 and at <= stop:
         end = output.find(b"\0", at, stop)
         end = stop if end < 0 else end
-        fields.append(output[at:end])
+        fields.append(bytes(output[at:end]))
         at = end + 1
     if len(fields) < 4:
         raise ProtocolError(f"the remote's answer about {request.path} is malformed")
     kind, real_bytes, stat_bytes, how = fields
     # A remote that sends more than was asked for costs no second copy of it.
     size = max(0, stop - at)
-    rest = output[at:stop] if size <= max(request.max_bytes, _MOST_NAMES) else b""
+    rest = bytes(memoryview(output)[at:stop]) if size <= max(request.max_bytes, _MOST_NAMES) else b""
     path, real = request.path, decode_text(real_bytes)
     if kind == b"m":
         if how == b"denied":

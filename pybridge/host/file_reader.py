@@ -54,7 +54,7 @@ class FileReader:
         marker = new_marker()
         timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
         reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
-        answers = parse_fetched(reply.stdout, requests, self._facts, marker)
+        answers = parse_fetched(reply.output, requests, self._facts, marker)
         for answer in answers:
             self._remember(answer)
         return answers

@@ -28,7 +28,7 @@ from pybridge.host.model import ABSENT, Applied, Change, Fetch, FileKind, Versio
 from pybridge.host.recovery import unfinished
 from pybridge.host.settling import Interrupted, NothingWrittenError, Settler, interruptible
 from pybridge.host.shells import ControlShells
-from pybridge.host.uploading import Uploader, made_at, making_script
+from pybridge.host.uploading import SeveralStreamsError, Uploader, made_at, making_script
 
 INLINE_BYTES = 512 * 1024
 """Content up to this size travels inside the request; more goes ahead of it on a stream of its own."""
@@ -67,8 +67,8 @@ class Files(Settler):
             return []
         try:
             return await self._apply_once(changes)
-        except UnverifiedWriteError:
-            if not self._uploader.distrust_sftp():
+        except (UnverifiedWriteError, SeveralStreamsError):
+            if not self._uploader.distrust_several():
                 raise
             return await self._apply_once(changes)
         except NothingWrittenError:

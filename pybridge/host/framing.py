@@ -61,11 +61,22 @@ def encode_request(script: str, marker: str) -> bytes:
 
 @dataclass
 class Reply:
-    """What one request printed, and its exit status."""
+    """What one request printed, and its exit status.
 
-    stdout: bytes
+    Args:
+        output: what came on standard output, in the buffer it was received in.
+        stderr: the same of standard error.
+        status: exit status of the request.
+    """
+
+    output: bytes | bytearray
     stderr: bytes
     status: int
+
+    @property
+    def stdout(self) -> bytes:
+        """A copy of the output: for what is not large."""
+        return bytes(self.output)
 
 
 @dataclass
@@ -125,8 +136,4 @@ class ReplyReader:
 
     def reply(self) -> Reply:
         """The whole reply, once `feed` said it is complete."""
-        return Reply(
-            bytes(self._stdout),
-            bytes(self._stderr),
-            self._status,
-        )
+        return Reply(self._stdout, bytes(self._stderr), self._status)

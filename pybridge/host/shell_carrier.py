@@ -7,7 +7,8 @@ keep out those that somebody waits for, so one of them is given up for each star
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from pybridge.errors import ChannelError
 from pybridge.host.login_shell import START_COMMAND
@@ -64,10 +65,26 @@ class ShellCarrier:
         Raises:
             NoRoomError: the server allows no further process, and it is not wanted.
         """
-        said = self.way if command == START_COMMAND else command
-        starting = asyncio.ensure_future(self._carrier.start(said, stdin=stdin, reconnect=reconnect))
+        starting = self._carrier.start(self._said(command), stdin=stdin, reconnect=reconnect)
+        return await self._with_room(starting, wanted)
+
+    async def start_transfer(self, command: str, *, stdin: bytes = b"", further: bool = False) -> ByteProcess:
+        """Start a command that carries bulk; see `Carrier.start_transfer`."""
+        starting = self._carrier.start_transfer(self._said(command), stdin=stdin, further=further)
+        return await (starting if further else self._with_room(starting, lambda: True))
+
+    async def close(self) -> None:
+        """Close every process and connection."""
+        await self._carrier.close()
+
+    def _said(self, command: str) -> str:
+        return self.way if command == START_COMMAND else command
+
+    async def _with_room(self, start: Coroutine[Any, Any, ByteProcess], wanted: Callable[[], bool]) -> ByteProcess:
+        """What a start comes to; while it waits, room is made for it."""
         if self._limited is None:
-            return await starting
+            return await start
+        starting = asyncio.ensure_future(start)
         loop = asyncio.get_running_loop()
         crowded_since = None
         try:
@@ -84,14 +101,6 @@ class ShellCarrier:
                 starting.result().close()
             raise
         return starting.result()
-
-    async def upload(self, path: str, content: bytes) -> None:
-        """Fill a file; see `Carrier.upload`."""
-        await self._carrier.upload(path, content)
-
-    async def close(self) -> None:
-        """Close every process and connection."""
-        await self._carrier.close()
 
     def _make_room(self, *, last: bool) -> None:
         now = asyncio.get_running_loop().time()

@@ -1,25 +1,38 @@
-"""Large contents on their way to a temporary: raw bytes on a stream of their own, ahead of the request using them."""
+"""Large contents on their way to a temporary: raw bytes on streams of their own, ahead of the request using them.
+
+A server takes one window of a channel's bytes per round trip (OpenSSH's sshd: 2 MB, whatever is asked of it). So the
+largest contents travel through several channels, each of which writes a span of the file, where there is room for them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
-from pybridge.errors import ChannelError, RemoteTimeoutError
+from pybridge.errors import FileError, RemoteError, RemoteTimeoutError
 from pybridge.host.applying import Step, failure
 from pybridge.host.control_shell import DEFAULT_TIMEOUT
-from pybridge.host.framing import Reply, decode_text, encode_text, new_marker, quote
+from pybridge.host.framing import Reply, decode_text, quote
 from pybridge.host.login_shell import START_COMMAND
-from pybridge.transport.process import ByteProcess, Carrier, Stream
+from pybridge.host.upload_stream import BLOCK, Span, UploadStream
+from pybridge.transport.process import ByteProcess, Carrier
 
-SFTP_BYTES = 4 * 1024 * 1024
-"""From here on SFTP is worth its start: measured 1.2 times as fast as a `cat` at a round trip of 50 ms."""
+LARGE_BYTES = 4 * 1024 * 1024
+"""From here on a content travels over a connection for files, so that it does not delay commands."""
+
+SPAN_BYTES = 4 * 1024 * 1024
+"""A further channel is worth its start for so much."""
+
+MOST_FURTHER = 5
+"""Channels besides the first: with them the window is six times as large."""
 
 log = logging.getLogger(__name__)
 
-_PIECE = 256 * 1024
 _SLOWEST_BYTES_PER_SECOND = 64 * 1024
-_MOST_SAID = 64 * 1024
+
+
+class SeveralStreamsError(FileError):
+    """A content could not be sent through several channels at once; through one it may be."""
 
 
 def making_script(step: Step) -> str:
@@ -56,7 +69,7 @@ def _candidates(step: Step) -> list[str]:
 
 
 class Uploader:
-    """Uploads over SFTP where the carrier has it and it pays, else through a `cat`, which needs no encoder.
+    """Uploads through programs that every remote has, and that need no decoder.
 
     Args:
         carrier: where processes are started.
@@ -64,80 +77,124 @@ class Uploader:
 
     def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
-        self._sftp_is_trusted = True
+        self._several_work = True
 
     async def upload(self, content: bytes, step: Step, path: str) -> None:
-        """Put `content` into the temporary at `path`, which is there already (`making_script`).
+        """Put `content` into the temporary at `path`, which is there already, and empty (`making_script`).
 
         Only filled, never made: what a silent link lets go of late would else make a file that nobody removes.
         The bytes are not verified here: the request that uses the temporary does that.
 
         Raises:
             ConnectionLostError, RemoteTimeoutError: the link failed on the way.
+            SeveralStreamsError: one of several channels failed. Do it again with a new temporary: one of their
+                programs may still hold this one.
             FileError: it could not be filled.
         """
-        if not step.creates and len(content) >= SFTP_BYTES and self._sftp_is_trusted:
-            try:
-                async with asyncio.timeout(_deadline(content)):
-                    await self._carrier.upload(path, content)
-                return
-            except (ChannelError, TimeoutError) as error:
-                log.info("no upload over SFTP (%s), so through a process", error)
-                self._sftp_is_trusted = False
-        await self._through_cat(content, step, path)
-
-    def distrust_sftp(self) -> bool:
-        """What SFTP wrote was not found by the shell (it may be shut into a folder of its own): do without it.
-
-        Returns:
-            Whether it was trusted until now.
-        """
-        trusted, self._sftp_is_trusted = self._sftp_is_trusted, False
-        return trusted
-
-    async def _through_cat(self, content: bytes, step: Step, path: str) -> None:
-        marker = new_marker()
-        # One command: cut short by a dying link, nothing of it is run. `cat` replaces the shell only after all of this
-        # was read, so no byte of the content can reach the shell.
-        script = f"{{\nprintf '\\n%s\\n' {marker}; [ -f {quote(path)} ] && exec cat > {quote(path)}; exit 1\n}}\n"
+        further = 0
+        if self._several_work and not self._carrier.opening_is_delicate:
+            further = min(MOST_FURTHER, len(content) // SPAN_BYTES - 1)
         timeout = _deadline(content)
-        process = None
+        sending = _Sending(self._carrier, content, step, path)
         try:
             async with asyncio.timeout(timeout):
-                process = await self._carrier.start(START_COMMAND, stdin=encode_text(script))
-                await _begun(process, marker, step)
-                view = memoryview(content)
-                for at in range(0, len(content), _PIECE):
-                    await process.write(bytes(view[at : at + _PIECE]))
-                process.write_eof()
-                said = bytearray()
-                while (output := await process.read()) is not None:
-                    said += output[1]
-                    del said[:-_MOST_SAID]
-                status = await process.wait_exit()
-        except TimeoutError:
+                await sending.run(further)
+        except (FileError, TimeoutError) as error:
+            if sending.is_shared:
+                raise SeveralStreamsError(f"Several channels at once failed: {error}", path=path) from error
+            if isinstance(error, FileError):
+                raise
             raise RemoteTimeoutError(
                 f"Sending {step.change.path} took longer than {timeout:.0f} s.", next_step="The file was not changed."
             ) from None
         finally:
-            if process is not None:
+            sending.close()
+
+    def distrust_several(self) -> bool:
+        """What went through several channels did not arrive as it should: use one from now on.
+
+        Returns:
+            Whether several were used until now.
+        """
+        worked, self._several_work = self._several_work, False
+        return worked
+
+
+class _Sending:
+    """One content on its way."""
+
+    def __init__(self, carrier: Carrier, content: bytes, step: Step, path: str) -> None:
+        self._carrier = carrier
+        self._content = content
+        self._step = step
+        self._path = path
+        self._streams: dict[asyncio.Task[None], UploadStream] = {}
+        self._sharing: asyncio.Task[None] | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """More than one stream writes the file."""
+        return len(self._streams) > 1
+
+    async def run(self, further: int) -> None:
+        """Send it, with the help of so many further channels if they are to be had."""
+        start = self._carrier.start_transfer if len(self._content) >= LARGE_BYTES else self._carrier.start
+        first = Span(0, len(self._content))
+        self._send(await start(START_COMMAND), first)
+        if further > 0:
+            self._sharing = asyncio.create_task(self._share(first, further))
+        while pending := [task for task in self._streams if not task.done()]:
+            if self._sharing is not None and not self._sharing.done():
+                pending.append(self._sharing)
+            done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        if self._sharing is not None:
+            self._sharing.cancel()
+        for task, stream in self._streams.items():
+            task.cancel()
+            stream.close()
+
+    def _send(self, process: ByteProcess, span: Span) -> None:
+        stream = UploadStream(process, self._step, self._path)
+        self._streams[asyncio.create_task(stream.send(self._content, span))] = stream
+
+    async def _share(self, first: Span, further: int) -> None:
+        """Give further channels their shares of what is left once they are there."""
+        processes = await self._start_further(further)
+        share = first.left // (len(processes) + 1)
+        for process in processes:
+            if share < SPAN_BYTES // 4:
                 process.close()
-        if status.code != 0:
-            raise failure(step, "upload", decode_text(bytes(said)))
+                continue
+            begin = (first.end - share) // BLOCK * BLOCK
+            self._send(process, Span(begin, first.end))
+            first.end = begin
+
+    async def _start_further(self, count: int) -> list[ByteProcess]:
+        carrier = self._carrier
+        starting = [asyncio.create_task(carrier.start_transfer(START_COMMAND, further=True)) for _ in range(count)]
+        try:
+            await asyncio.wait(starting)
+        except asyncio.CancelledError:
+            for task in starting:
+                if not task.cancel() and task.exception() is None:
+                    task.result().close()
+            raise
+        processes: list[ByteProcess] = []
+        for task in starting:
+            try:
+                processes.append(task.result())
+            except RemoteError as error:
+                log.info("no further channel for an upload: %s", error)
+        if processes and len(processes) < count:
+            # The server allows no more: leave one to others.
+            processes.pop().close()
+        return processes
 
 
 def _deadline(content: bytes) -> float:
     return 2 * DEFAULT_TIMEOUT + len(content) / _SLOWEST_BYTES_PER_SECOND
-
-
-async def _begun(process: ByteProcess, marker: str, step: Step) -> None:
-    output, errors = bytearray(), bytearray()
-    opening = f"\n{marker}\n".encode()
-    while (piece := await process.read()) is not None:
-        stream, data = piece
-        (output if stream is Stream.STDOUT else errors).extend(data)
-        if opening in output:
-            return
-        del output[: -len(opening)]  # what a login prints before
-        del errors[:-_MOST_SAID]
-    raise failure(step, "upload", decode_text(bytes(errors)))

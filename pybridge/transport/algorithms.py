@@ -1,7 +1,8 @@
 """The algorithms to offer to a server: the target's lists applied to what this library has.
 
-The defaults are those of OpenSSH 9, so that what it needs options for needs the same options here. They are short on
-purpose: dropbear before 2020 reads no more than 20 names of a list, and refuses one of more than 1300 bytes.
+The defaults are those of OpenSSH 9, so that what it needs options for needs the same options here; the order of the
+ciphers is our own. They are short on purpose: dropbear before 2020 reads no more than 20 names of a list, and refuses
+one of more than 1300 bytes.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ _DEFAULTS = {
         "diffie-hellman-group14-sha256",
     ),
     "Ciphers": (
-        "chacha20-poly1305@openssh.com",
+        # OpenSSH 9 names chacha20 first. With the AES of today's processors these cost half as much time, on both
+        # sides.
         "aes128-gcm@openssh.com",
         "aes256-gcm@openssh.com",
+        "chacha20-poly1305@openssh.com",
         "aes128-ctr",
         "aes192-ctr",
         "aes256-ctr",

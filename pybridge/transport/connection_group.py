@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pybridge.errors import ConnectError, ConnectionLostError, RemoteError
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.pulse import Pulse
 
 _USUAL_CHANNELS = 10
+_LEFT_TO_OTHERS = 2
+"""Channels of a connection that are not given to what can do without."""
 _GROW_PAUSE_SECONDS = 30.0
 _LIMIT_SECONDS = 3.0
 """How long a refusal counts: sessions of programs that outlive their channel come free without a word."""
@@ -38,7 +40,6 @@ class Link:
     refused_in_a_row: int = 0
     abandoned: int = 0
     abandoned_at: float = 0.0
-    idle_sftp: list[SftpSession] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:
@@ -50,11 +51,11 @@ class Link:
         """Whether the other side does not answer, though the connection is up."""
         return self.pulse.silent
 
-    def has_room(self, now: float, *, beyond_usual: bool = False) -> bool:
-        """Whether a further channel is likely to be granted; `now` is the loop's time."""
+    def has_room(self, now: float, *, beyond_usual: bool = False, besides: int = 0) -> bool:
+        """Whether a further channel is likely to be granted; `now` is the loop's time, `besides` stay free."""
         if self.limit is not None and now < self.limit_expires:
-            return self.channels < self.limit
-        return beyond_usual or self.channels < _USUAL_CHANNELS
+            return self.channels + besides < self.limit
+        return beyond_usual or self.channels + besides < _USUAL_CHANNELS
 
 
 class Reservation:
@@ -89,14 +90,6 @@ class Reservation:
             self._state = "abandoned"
             self.link.abandoned += 1
             self.link.abandoned_at = asyncio.get_running_loop().time()
-
-
-@dataclass(eq=False)
-class SftpSession:
-    """An SFTP client and its place."""
-
-    client: asyncssh.SFTPClient
-    place: Reservation
 
 
 class ConnectionGroup:
@@ -176,6 +169,16 @@ class ConnectionGroup:
                 return Reservation(self, link)
             await self._wait_for_change()
 
+    def acquire_spare(self) -> Reservation | None:
+        """Reserve a channel for something that can do without: only one that is to be had now, and is not the last."""
+        if self._closed or self._waiting:
+            return None
+        self._drop_dead()
+        link = self._find_room()
+        if link is None or not link.has_room(self._now(), besides=_LEFT_TO_OTHERS):
+            return None
+        return Reservation(self, link)
+
     def refused(self, reservation: Reservation) -> bool:
         """The server refused this channel, which has been released: learn from it.
 
@@ -233,18 +236,8 @@ class ConnectionGroup:
         untried = [link for link in answering if link.has_room(self._now(), beyond_usual=True)]
         if untried:
             return min(untried, key=lambda link: link.channels)
-        self._close_idle_sftp()
         self._discard_abandoned()
         return None
-
-    def _close_idle_sftp(self) -> None:
-        """Give up one SFTP session that nobody uses: it holds a channel."""
-        for link in self._links:
-            if link.idle_sftp:
-                session = link.idle_sftp.pop()
-                session.client.exit()
-                session.place.release()
-                return
 
     def _discard_abandoned(self) -> None:
         """Give up a connection on which nothing runs but programs that outlive their closed channels."""

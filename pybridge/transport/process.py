@@ -137,15 +137,15 @@ class Carrier(Protocol):
         """
         ...
 
-    async def upload(self, path: str, content: bytes) -> None:
-        """Fill an empty file, if there is a quick way.
+    async def start_transfer(self, command: str, *, stdin: bytes = b"", further: bool = False) -> ByteProcess:
+        """As `start`, for a process that carries bulk: where there are connections for files, on one of them.
 
         Args:
-            path: absolute path of a file that exists.
+            further: for one that helps another to be quicker. It is started only where there is room at once and
+                others find some after it.
 
         Raises:
-            ChannelError: there is no such way here, or it did not work: use a process. It may hold some of the content.
-            ConnectError, ConnectionLostError: as for `start`.
+            ChannelError: it is a further one, and there is no room for it.
         """
         ...
 

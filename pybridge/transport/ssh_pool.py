@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 from collections.abc import Callable
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 from pybridge.errors import (
     AlgorithmError,
     AuthenticationError,
+    ChannelError,
     ConnectError,
     ConnectionDroppedError,
     ConnectionLostError,
@@ -24,7 +24,6 @@ from pybridge.transport.connect import Connector
 from pybridge.transport.connection_group import ConnectionGroup, Link, Reservation
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.process import ByteProcess
-from pybridge.transport.sftp_sessions import SftpSessions
 from pybridge.transport.ssh_process import (
     ChannelRefusedError,
     CommandRefusedError,
@@ -95,7 +94,6 @@ class SshPool:
             role: ConnectionGroup(size, self._open_connection, self._lost, self._back, target.keepalive_seconds)
             for role, size in sizes.items()
         }
-        self._sftp = SftpSessions(str(target), self._links, lambda: self._acquire("file"))
 
     @property
     def state(self) -> PoolState:
@@ -134,15 +132,7 @@ class SshPool:
         while True:
             group, place = await self._acquire(role, reconnect=reconnect)
             try:
-                process = await start_ssh_process(
-                    place.link.connection,
-                    str(self.target),
-                    command,
-                    stdin,
-                    place.release,
-                    place.abandon,
-                    place.link.pulse,
-                )
+                process = await self._start_at(place, command, stdin)
                 place.granted()
                 return process
             except ChannelRefusedError:
@@ -160,18 +150,32 @@ class SshPool:
                 if setbacks >= _MAX_SETBACKS:
                     raise
 
-    def sftp(self) -> contextlib.AbstractAsyncContextManager[asyncssh.SFTPClient]:
-        """Lend an SFTP client; see `SftpSessions.lend`."""
-        return self._sftp.lend()
-
-    async def upload(self, path: str, content: bytes) -> None:
-        """Fill a file over SFTP; see `Carrier.upload`."""
-        await self._sftp.upload(path, content)
+    async def start_transfer(self, command: str, *, stdin: bytes = b"", further: bool = False) -> ByteProcess:
+        """Start a command on a connection for files; see `Carrier.start_transfer`."""
+        if not further:
+            return await self.start(command, stdin=stdin, role="file")
+        group = self._groups["file"]
+        place = group.acquire_spare()
+        if place is None:
+            raise ChannelError(f"{self.target} has no channel to spare.")
+        try:
+            process = await self._start_at(place, command, stdin)
+        except ChannelRefusedError:
+            group.refused(place)
+            raise
+        place.granted()
+        return process
 
     async def close(self) -> None:
         """Close every process and connection."""
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         await self._connector.close()
+
+    async def _start_at(self, place: Reservation, command: str, stdin: bytes) -> ByteProcess:
+        link = place.link
+        return await start_ssh_process(
+            link.connection, str(self.target), command, stdin, place.release, place.abandon, link.pulse
+        )
 
     def _links(self) -> list[Link]:
         return [link for group in self._groups.values() for link in group.links]

@@ -12,10 +12,10 @@ from pybridge.transport.asyncssh_quietly import asyncssh, constants
 from pybridge.transport.output_queue import OutputQueue
 from pybridge.transport.process import ExitStatus, Stream
 from pybridge.transport.pulse import Pulse
+from pybridge.transport.receive_window import FIRST_BYTES, ReceiveWindow
 
-_WINDOW = 4 * 1024 * 1024
-"""Receive window in bytes: what may be under way per round trip, and what a paused reader holds at most."""
-_MAX_PACKET = 32 * 1024
+_MAX_PACKET = 128 * 1024
+"""Bytes of a packet that the server may send: each costs us time of its own."""
 _WRITE_PIECE = 256 * 1024
 _LONGEST_SIGNAL = 40
 _OPEN_SECONDS = 30.0
@@ -61,6 +61,7 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._output = OutputQueue(self._pause, self._resume)
+        self._window = ReceiveWindow()
         self._exit_status: ExitStatus | None = None
         self._exited = asyncio.Event()
         self._writable = asyncio.Event()
@@ -121,6 +122,7 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
+        self._window.opened(chan)
         self._connection = cast(asyncssh.SSHClientConnection, chan.get_connection())
         if self._stdin:
             # asyncssh sends the exec request after this call and before it next yields to the loop. So this runs
@@ -129,6 +131,7 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
             asyncio.get_running_loop().call_soon(self._send_first)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
+        self._window.received(len(data))
         self._output.put(Stream.STDERR if datatype == constants.EXTENDED_DATA_STDERR else Stream.STDOUT, data)
 
     def eof_received(self) -> bool:
@@ -145,6 +148,7 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         # asyncssh calls this for the end of a channel as well as for that of the connection beneath it.
         self._closed = True
+        self._window.narrow()
         self._lost = exc is not None or self._connection_is_gone()
         if self._lost:
             self._output.end(self._lost_error())
@@ -189,10 +193,12 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
                 self._channel.write(data)
 
     def _pause(self) -> None:
+        self._window.paused = True
         if self._channel is not None:
             self._channel.pause_reading()
 
     def _resume(self) -> None:
+        self._window.paused = False
         if self._channel is not None and not self._closed:
             self._channel.resume_reading()
 
@@ -266,7 +272,7 @@ async def _answers(pulse: Pulse | None, on_closed: Callable[[], None]) -> bool:
 
 async def _open(connection: asyncssh.SSHClientConnection, process: SshProcess, command: str) -> None:
     await connection.create_session(
-        lambda: process, command, encoding=None, window=_WINDOW, max_pktsize=_MAX_PACKET, request_pty=False
+        lambda: process, command, encoding=None, window=FIRST_BYTES, max_pktsize=_MAX_PACKET, request_pty=False
     )
 
 

@@ -58,7 +58,6 @@ def test_each_property_is_told(pybridge: Command, server: SudoServer) -> None:
     assert (found["home"], found["folder"]) == (f"✓ {server.home}", f"✓ {server.home}")
     assert found["temporary"].startswith("✓ /tmp ")
     assert found["files"].startswith("✓ checked with sha256sum, decoded with base64 -d, attributes from stat")
-    assert found["files"].endswith("over SFTP")
     assert found["programs"].startswith("✓ found: ") and "bash" in found["programs"]
     assert re.fullmatch(r"✓ \d+ ms", found["round trip"])
     assert re.match(r"✓ room for \d+ more", found["channels"])
@@ -98,13 +97,12 @@ def test_a_folder_that_may_not_be_written_and_a_login_that_hangs(pybridge: Comma
 
 
 @pytest.mark.whole
-def test_busybox_and_dropbear_without_sftp(pybridge: Command, tmp_path: Path) -> None:
+def test_busybox_and_dropbear(pybridge: Command, tmp_path: Path) -> None:
     with ssh_container(image_of("busybox", busybox_root), tmp_path) as container:
         found = look(
             pybridge, container.ssh_command, REMOTE_WORKDIR="~", REMOTE_SUDO_PASSWORD=root_files.PASSWORD
         )  # fmt: skip
     assert found["probe"].endswith("commands run in /bin/sh")
-    assert "no SFTP: large ones through the shell" in found["files"]
     for words in ("found: none of bash, rg, git", "no bash: commands run in sh", "no rg: searches are made with find"):
         assert words in found["programs"]
     assert found["sudo"] == "✓ works with REMOTE_SUDO_PASSWORD"

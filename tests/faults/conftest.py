@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: local folders of the test's own, large uploads over SFTP."""
+"""Fixtures of the fault tests: local folders of the test's own, large uploads through several channels."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def collected() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def sftp_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send contents over SFTP that are not yet many packets."""
-    monkeypatch.setattr("pybridge.host.uploading.SFTP_BYTES", 600 * 1024)
+def several_channels_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send contents through several channels that are not yet many packets."""
+    monkeypatch.setattr("pybridge.host.uploading.LARGE_BYTES", 600 * 1024)
+    monkeypatch.setattr("pybridge.host.uploading.SPAN_BYTES", 128 * 1024)

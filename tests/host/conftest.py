@@ -17,6 +17,7 @@ from pybridge.transport.local_process import LocalCarrier
 from pybridge.transport.openssh.carrier import OpensshCarrier
 from pybridge.transport.openssh.command_line import read_command_line
 from pybridge.transport.openssh.configuration import ask_ssh
+from pybridge.transport.process import Carrier
 from pybridge.transport.ssh_command import parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import resolve_target
@@ -132,7 +133,7 @@ def userland(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @contextlib.asynccontextmanager
-async def connected(carrier: LocalCarrier) -> AsyncIterator[Host]:
+async def connected(carrier: Carrier) -> AsyncIterator[Host]:
     """A host on a carrier, without the login environment; both are closed at the end, also of a failing test."""
     try:
         host = await Host.connect(carrier, HostOptions(login=False))

@@ -43,6 +43,16 @@ def listener() -> socket.socket:
     return server
 
 
+async def test_small_packets_are_not_held_back(openssh: SshServer) -> None:
+    """TCP_NODELAY: a request does not wait for the acknowledgement of the one before."""
+    async with open_pool(openssh.ssh_command) as pool:
+        await pool.connect()
+        await pool.start_transfer("true")
+        links = [link for group in pool._groups.values() for link in group.links]
+        sockets = [link.connection.get_extra_info("socket") for link in links]
+        assert [bool(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)) for s in sockets] == [True, True]
+
+
 async def test_the_address_to_come_from(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     with listener, await open_tcp("127.0.0.1", port, TcpOptions(bind_address="127.0.0.7")):

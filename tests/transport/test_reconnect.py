@@ -215,17 +215,6 @@ async def test_a_channel_is_not_waited_for_on_a_link_that_dies_meanwhile(watched
     assert (await run(watched.pool, "echo again")).stdout == b"again\n"
 
 
-@pytest.mark.usefixtures("impatient")
-async def test_an_sftp_session_on_a_dead_link_is_not_lent(watched: Watched, sleep: Sleep) -> None:
-    async with watched.pool.sftp() as client:
-        assert await client.exists("/")
-    watched.proxy.forsake()
-    sleep()
-    async with watched.pool.sftp() as client:
-        assert await client.exists("/")
-    assert watched.proxy.connections == 2
-
-
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[SshServer]:
     """A server that may be killed."""

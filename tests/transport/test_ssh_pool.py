@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncssh
 import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.errors import ChannelError, ConnectionLostError, ConnectionRefusedByHostError, RemoteError
-from pybridge.transport.process import ExitStatus
 from pybridge.transport.ssh_pool import PoolState
-from tests.kit.asyncssh_server import EmbeddedServer
 from tests.kit.pools import finish, open_pool, run, through, until
 from tests.kit.sshd import SshServer, free_port, start_openssh
 
@@ -174,44 +171,43 @@ async def test_files_go_over_their_own_connections(openssh: SshServer) -> None:
         assert proxy.connections == 2
 
 
-async def test_sftp_clients_are_lent_and_kept(openssh: SshServer, tmp_path: Path) -> None:
+async def test_transfers_go_over_a_connection_for_files_and_further_ones_join_them(openssh: SshServer) -> None:
     async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy)) as pool:
-        async with pool.sftp() as first, pool.sftp() as second:
-            assert first is not second
-        with pytest.raises(asyncssh.SFTPNoSuchFile):
-            async with pool.sftp() as client:
-                await client.stat("/no/such/file")
-        async with pool.sftp() as third:
-            assert third in (first, second)
-            assert await third.exists("/")
-        assert proxy.connections == 1
-        with pytest.raises(ConnectionLostError):
-            async with pool.sftp() as client:
-                proxy.cut()
-                await client.stat("/")
-        async with pool.sftp() as fourth:
-            assert await fourth.exists("/")
+        await run(pool, "true")
+        with pytest.raises(ChannelError, match="no channel to spare"):
+            await pool.start_transfer("cat", further=True)
+        assert proxy.connections == 1  # none is made for a further one
+        first = await pool.start_transfer("cat")
+        assert proxy.connections == 2
+        further = [await pool.start_transfer("cat", further=True) for _ in range(7)]
+        with pytest.raises(ChannelError, match="no channel to spare"):
+            await pool.start_transfer("cat", further=True)
+        assert proxy.connections == 2
+        others = [await asyncio.wait_for(pool.start_transfer("cat"), 10) for _ in range(2)]
+        assert proxy.connections == 2
+        for process in (first, *further, *others):
+            process.close()
 
 
-async def test_no_sftp(tmp_path: Path) -> None:
-    async with (
-        EmbeddedServer(tmp_path, password="x", sftp=False) as server,
-        open_pool(server.ssh_command(), password="x") as pool,
-    ):
-        for _ in range(2):
-            with pytest.raises(ChannelError, match="no SFTP"):
-                async with pool.sftp():
-                    pass
+async def test_a_further_transfer_is_refused_and_nobody_else(single: SshServer) -> None:
+    async with open_pool(single.ssh_command) as pool:
+        first = await pool.start_transfer("cat")
+        with pytest.raises(ChannelError, match="refused to open another channel"):
+            await pool.start_transfer("cat", further=True)
+        second = await asyncio.wait_for(pool.start_transfer("cat"), 10)
+        first.close()
+        second.close()
         assert (await run(pool, "echo in")).stdout == b"in\n"
 
 
-async def test_no_sftp_program(tmp_path: Path) -> None:
-    server = start_openssh(tmp_path / "server", [f"Subsystem sftp {tmp_path}/missing"])
-    try:
-        async with open_pool(server.ssh_command) as pool:
-            with pytest.raises(ChannelError, match="no SFTP"):
-                async with pool.sftp():
-                    pass
-            assert (await run(pool, "echo in")).status == ExitStatus(code=0)
-    finally:
-        server.stop()
+async def test_no_further_transfer_where_somebody_waits(single: SshServer) -> None:
+    async with open_pool(single.ssh_command, file_size=1) as pool:
+        first = await pool.start_transfer("cat")
+        with pytest.raises(ChannelError, match="refused"):
+            await pool.start_transfer("cat", further=True)
+        waiting = asyncio.ensure_future(pool.start_transfer("echo late"))
+        await until(lambda: pool.crowded)
+        with pytest.raises(ChannelError, match="no channel to spare"):
+            await pool.start_transfer("cat", further=True)
+        first.close()
+        assert (await finish(await waiting)).stdout == b"late\n"

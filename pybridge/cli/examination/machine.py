@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pybridge.cli.examination.finding import Finding, bad, good, noted, skipped
 from pybridge.cli.examination.sudo import examine_sudo
 from pybridge.cli.opencode.plan import require_workdir
-from pybridge.errors import ChannelError, ConfigurationError, RemoteError
+from pybridge.errors import ConfigurationError, RemoteError
 from pybridge.host.facts import Facts
 from pybridge.host.framing import quote
 from pybridge.host.host import Host
@@ -71,7 +71,7 @@ async def examine_machine(
         lambda: _home(host),
         folder,
         lambda: _temporary(host),
-        lambda: _files(host, carrier),
+        lambda: _files(host),
         lambda: _programs(host),
         round_trip,
         lambda: _channels(carrier, CHANNEL_SECONDS + 5 * trip),
@@ -150,11 +150,10 @@ async def _temporary(host: Host) -> Finding:
     )
 
 
-async def _files(host: Host, carrier: Carrier) -> Finding:
+async def _files(host: Host) -> Finding:
     facts = host.facts
     how = f"checked with {facts.digest}, decoded with {_decoder(facts)}, attributes from {_attributes(facts)}"
-    large = "large ones over SFTP" if await _has_sftp(carrier) else "no SFTP: large ones through the shell, too"
-    return good("files", f"{how}\n{large}")
+    return good("files", how)
 
 
 def _decoder(facts: Facts) -> str:
@@ -167,15 +166,6 @@ def _attributes(facts: Facts) -> str:
     if not facts.stat:
         return "ls (there is no stat), to the minute"
     return {"gnu": "stat", "bsd": "stat as BSD has it"}[facts.stat]
-
-
-async def _has_sftp(carrier: Carrier) -> bool:
-    # A file in a folder that cannot be: where there is SFTP, it says so itself, and nothing is made.
-    try:
-        await carrier.upload("/dev/null/pybridge", b"")
-    except ChannelError as error:
-        return "could not write" in error.message
-    return True
 
 
 _INSTEAD = {

@@ -173,9 +173,11 @@ class OpensshCarrier:
                 self._most_granted = max(self._most_granted, connection.granted)
                 return process
 
-    async def upload(self, path: str, content: bytes) -> None:
-        """There is none; see `Carrier.upload`."""
-        raise ChannelError("Over the system's ssh, files travel through processes.")
+    async def start_transfer(self, command: str, *, stdin: bytes = b"", further: bool = False) -> ByteProcess:
+        """Start a command; see `Carrier.start_transfer`. There is one connection for everything."""
+        if further:
+            raise ChannelError("Over the system's ssh, a file travels in one piece.")
+        return await self.start(command, stdin=stdin)
 
     async def close(self) -> None:
         """Close every process, and the connection if it is ours."""

@@ -136,10 +136,12 @@ async def test_a_channel_is_let_go_of_when_nobody_waits_for_it(openssh: SshServe
 
 
 @pytest.mark.whole
-async def test_there_is_no_upload_of_its_own(openssh: SshServer) -> None:
+async def test_a_transfer_has_one_channel(openssh: SshServer) -> None:
     async with open_system_ssh(openssh.ssh_command) as carrier:
-        with pytest.raises(ChannelError):
-            await carrier.upload("/tmp/x", b"")
+        first = await carrier.start_transfer("cat")
+        with pytest.raises(ChannelError, match="in one piece"):
+            await carrier.start_transfer("cat", further=True)
+        first.close()
 
 
 @pytest.mark.whole

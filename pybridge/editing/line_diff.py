@@ -63,7 +63,11 @@ def diff_lines(old: str, new: str, *, max_steps: int = MAX_STEPS) -> list[Run]:
 
 def count_changes(old: str, new: str) -> tuple[int, int]:
     """How many lines were added and how many removed."""
-    runs = diff_lines(old, new)
+    return count_lines(diff_lines(old, new))
+
+
+def count_lines(runs: Sequence[Run]) -> tuple[int, int]:
+    """How many lines these runs add and how many they remove."""
     added = sum(len(run.lines) for run in runs if run.kind is Kind.ADDED)
     return added, sum(len(run.lines) for run in runs if run.kind is Kind.REMOVED)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pybridge.editing.js_text import leading_whitespace, trim
-from pybridge.editing.line_diff import Kind, Run, count_changes, diff_lines
+from pybridge.editing.line_diff import Kind, Run, count_changes, count_lines, diff_lines
 from pybridge.editing.text_lines import to_lf
 
 CONTEXT = 4
@@ -41,8 +41,8 @@ def edit_diff(path: str, old: str, new: str) -> FileDiff:
 
 def patch_diff(path: str, old: str, new: str) -> FileDiff:
     """The diff of OpenCode's apply_patch (an add or an update) and write: the texts as they are."""
-    additions, deletions = count_changes(old, new)
-    return FileDiff(display_diff(path, old, new), additions, deletions)
+    runs = diff_lines(old, new)
+    return FileDiff(trim_indentation(_unified(path, runs)), *count_lines(runs))
 
 
 def removal_diff(path: str, old: str) -> FileDiff:
@@ -66,11 +66,11 @@ class _Hunk:
     def add(self, kind: Kind, lines: tuple[str, ...]) -> None:
         self.old_lines += 0 if kind is Kind.ADDED else len(lines)
         self.new_lines += 0 if kind is Kind.REMOVED else len(lines)
-        for line in lines:
-            if line.endswith("\n"):
-                self.lines.append(kind.value + line[:-1])
-            else:
-                self.lines += [kind.value + line, NO_NEWLINE]
+        sign = kind.value
+        self.lines += [sign + line[:-1] for line in lines]
+        if lines and not lines[-1].endswith("\n"):  # only a text's very last line
+            self.lines[-1] = sign + lines[-1]
+            self.lines.append(NO_NEWLINE)
 
     def header(self) -> str:
         # An empty range is named by the line before it.
@@ -81,9 +81,16 @@ class _Hunk:
 
 def unified_diff(path: str, old: str, new: str) -> str:
     """The unified diff that leads from `old` to `new`; `path` is shown on both sides."""
-    head = [f"Index: {path}", "=" * 67, f"--- {path}", f"+++ {path}"]
-    body = [line for hunk in _hunks(diff_lines(old, new)) for line in (hunk.header(), *hunk.lines)]
-    return "\n".join([*head, *body]) + "\n"
+    return _unified(path, diff_lines(old, new))
+
+
+def _unified(path: str, runs: list[Run]) -> str:
+    lines = [f"Index: {path}", "=" * 67, f"--- {path}", f"+++ {path}"]
+    for hunk in _hunks(runs):
+        lines.append(hunk.header())
+        lines += hunk.lines
+    lines.append("")
+    return "\n".join(lines)
 
 
 def _hunks(runs: list[Run]) -> list[_Hunk]:
@@ -112,11 +119,21 @@ def _hunks(runs: list[Run]) -> list[_Hunk]:
 def trim_indentation(diff: str) -> str:
     """`diff` without the white space all its lines begin with, as OpenCode shows it: no patch to apply any more."""
     lines = diff.split("\n")
-    depths = [leading_whitespace(line[1:]) for line in lines if _is_body(line) and trim(line[1:])]
-    shared = min(depths, default=0)
+    shared = _shared_depth(lines)
     if shared == 0:
         return diff
     return "\n".join(line[0] + line[1 + shared :] if _is_body(line) else line for line in lines)
+
+
+def _shared_depth(lines: list[str]) -> int:
+    shared = None
+    for line in lines:
+        if _is_body(line) and trim(line[1:]):
+            depth = leading_whitespace(line[1:])
+            if depth == 0:  # as nearly every file has a line
+                return 0
+            shared = depth if shared is None else min(shared, depth)
+    return shared or 0
 
 
 def _is_body(line: str) -> bool:

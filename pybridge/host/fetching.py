@@ -146,8 +146,9 @@ def parse_slice(fetched: Fetched, output: bytes, facts: Facts, marker: str) -> S
     numbers, head_sign, rest = output.partition(b"\0")
     ending = b"\0" + marker.encode() + b"\n"
     head, lines_sign, rest = rest.partition(ending)
-    body, end_sign, _ = rest.partition(ending)
-    total, size, digest = (*numbers.decode("ascii", "replace").split(), "", "", "")[:3]
+    body, end_sign, count = rest.partition(ending)
+    size, digest = (*numbers.decode("ascii", "replace").split(), "", "")[:2]
+    total = count.decode("ascii", "replace").strip()
     if not (head_sign and lines_sign and end_sign and total.isdigit() and len(total) < 20):
         raise FileError(f"The remote could not read {path}.", path=path, next_step="Look at it with bash: `ls -l`.")
     lines = body.split(b"\n")

@@ -14,7 +14,7 @@ from pybridge.transport.process import ExitStatus, Stream
 from pybridge.transport.pulse import Pulse
 from pybridge.transport.receive_window import FIRST_BYTES, ReceiveWindow
 
-_MAX_PACKET = 128 * 1024
+_MAX_PACKET = 64 * 1024
 """Bytes of a packet that the server may send: each costs us time of its own."""
 _WRITE_PIECE = 256 * 1024
 _LONGEST_SIGNAL = 40

@@ -78,7 +78,7 @@ async def test_what_is_asked_for_on_the_wire(tmp_path: Path) -> None:
     async with sending(tmp_path) as (sender, pool):
         process = await pool.start("one")
         await until(lambda: "one" in sender.sent)
-        assert (sender.first_window, sender.packet) == (FIRST_BYTES, 128 * 1024)
+        assert (sender.first_window, sender.packet) == (FIRST_BYTES, 64 * 1024)
         process.close()
 
 

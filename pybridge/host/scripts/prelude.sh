@@ -155,15 +155,27 @@ pb_fetch() { # path held max marker
   printf '\000%s %d\n' "$4" "$pb_rc"
 }
 
-# Lines $2.. ($3 of them, each cut to $4 bytes) of the file $1: TOTAL SIZE DIGEST NUL HEAD MARKER LF LINES MARKER LF;
-# the digest is - when the file has more than $6 bytes, and taken before anything else is looked at
+# Lines $2.. ($3 of them, each cut to $4 bytes) of the file $1:
+# SIZE DIGEST NUL HEAD NUL MARKER LF LINES NUL MARKER LF TOTAL LF; the digest is - when the file has more than $6 bytes,
+# and taken before anything else is looked at. All lines are counted while those asked for are cut out.
 pb_slice() { # path first count bytes marker most
   pb_stat "$1"
   pb_n=${S%% *} D=-
   [ "$pb_n" -gt "$6" ] || pb_dig "$1"
-  pb_t=$(wc -l < "$1") || return
+  printf '%s %s\000' "$pb_n" "${D:--}"
+  {
+    pb_t=$(
+      wc -l < "$1" &
+      pb_lines "$@" >&3
+      wait
+    )
+  } 3>&1
+  [ -n "$pb_t" ] || return
   [ -z "$(tail -c 1 "$1" 2>/dev/null)" ] || pb_t=$((pb_t + 1))
-  printf '%d %s %s\000' "$pb_t" "$pb_n" "${D:--}"
+  printf '%s\n' "$pb_t"
+}
+
+pb_lines() { # as pb_slice
   dd if="$1" bs=4096 count=1 2>/dev/null
   printf '\000%s\n' "$5"
   if [ "$2" -le 1 ]; then

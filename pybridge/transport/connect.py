@@ -22,6 +22,7 @@ from pybridge.transport.denial import describe_denial
 from pybridge.transport.handshake_errors import describe_failure
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.identities import Identities, IdentityLoader
+from pybridge.transport.ignore_packets import leave_out_ignores
 from pybridge.transport.key_files import KeyOpener
 from pybridge.transport.login import Login
 from pybridge.transport.progress import Progress
@@ -198,6 +199,7 @@ async def _open_hop(
             options["sock"] = await open_tcp(hop.host, hop.port, hop.tcp)
         progress.stage = f"negotiating with {hop}"
         connection = await _handshake(hop, client, options)
+        leave_out_ignores(connection)
         if previous is not None:
             connection.set_tunnel(previous)
         elif proxy is not None:

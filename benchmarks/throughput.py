@@ -118,7 +118,7 @@ async def run(bench: Bench) -> Section:
         async with bench.subjects(round_trip, [OWN, OTHER]) as subjects, _layer(bench, round_trip) as layer:
             subjects.append(layer)
             async with bench.place.link(round_trip) as link, openssh_transfers(link.ssh) as transfers:
-                found = await _transfers(bench, work, subjects, transfers, title)
+                found = await _transfers(bench, work, subjects, transfers, round_trip)
             section.tables.append(_table(found, round_trip, title))
             section.figures[title] = {
                 row.name: {"megabytes": row.size / _MEGA, "found": figures(measured)} for row, measured in found.items()
@@ -148,11 +148,11 @@ async def _layer(bench: Bench, round_trip: float) -> AsyncIterator[Subject]:
 
 
 async def _transfers(
-    bench: Bench, work: Work, subjects: list[Subject], transfers: OpensshTransfers, title: str
+    bench: Bench, work: Work, subjects: list[Subject], transfers: OpensshTransfers, round_trip: float
 ) -> dict[Row, Mapping[str, Measured]]:
     found = {}
     for row in work.rows:
-        bench.say(f"{title}: {row.name}")
+        bench.say(f"{milliseconds(round_trip)}: {row.name}")
         who = [
             one for one in subjects if one.name in (row.own, OTHER) and not (row is work.fetch and one.name == OTHER)
         ]
@@ -160,7 +160,9 @@ async def _transfers(
         if not row.down:
             # The connection for files is opened by the first large one.
             await action(next(one for one in who if one.name == row.own), 0)
-        found[row] = await interleaved(who, action, runs=bench.runs(3), controls=work.controls(row, transfers))
+        found[row] = await interleaved(
+            who, action, runs=bench.runs(2 if round_trip else 3), controls=work.controls(row, transfers)
+        )
         await asyncio.to_thread(work.clear)
     return found
 

@@ -6,9 +6,10 @@ OpenCode then takes the indentation that all lines share.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-from pybridge.editing.js_text import leading_whitespace, trim
+from pybridge.editing.js_text import WHITESPACE, leading_whitespace, trim
 from pybridge.editing.line_diff import Kind, Run, count_changes, count_lines, diff_lines
 from pybridge.editing.text_lines import to_lf
 
@@ -16,6 +17,9 @@ CONTEXT = 4
 """Unchanged lines shown before and after a change."""
 
 NO_NEWLINE = "\\ No newline at end of file"
+
+_NOT_INDENTED = re.compile(rf"^(?:\+(?!\+\+)|-(?!--)| )[^{re.escape(WHITESPACE)}]", re.MULTILINE)
+"""A line of a hunk's body (see `_is_body`) that does not begin with white space."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,20 @@ def edit_diff(path: str, old: str, new: str) -> FileDiff:
 
 def patch_diff(path: str, old: str, new: str) -> FileDiff:
     """The diff of OpenCode's apply_patch (an add or an update) and write: the texts as they are."""
+    if not old and new:
+        return _new_file_diff(path, new)
     runs = diff_lines(old, new)
     return FileDiff(trim_indentation(_unified(path, runs)), *count_lines(runs))
+
+
+def _new_file_diff(path: str, new: str) -> FileDiff:
+    """The same without cutting a text, which may be large, into its lines."""
+    ended = new.endswith("\n")
+    lines = new.count("\n") + (not ended)
+    body = (new[:-1] if ended else new).replace("\n", "\n+")
+    last = "" if ended else f"{NO_NEWLINE}\n"
+    head = "\n".join(_head(path))
+    return FileDiff(trim_indentation(f"{head}\n@@ -0,0 +1,{lines} @@\n+{body}\n{last}"), lines, 0)
 
 
 def removal_diff(path: str, old: str) -> FileDiff:
@@ -85,12 +101,16 @@ def unified_diff(path: str, old: str, new: str) -> str:
 
 
 def _unified(path: str, runs: list[Run]) -> str:
-    lines = [f"Index: {path}", "=" * 67, f"--- {path}", f"+++ {path}"]
+    lines = _head(path)
     for hunk in _hunks(runs):
         lines.append(hunk.header())
         lines += hunk.lines
     lines.append("")
     return "\n".join(lines)
+
+
+def _head(path: str) -> list[str]:
+    return [f"Index: {path}", "=" * 67, f"--- {path}", f"+++ {path}"]
 
 
 def _hunks(runs: list[Run]) -> list[_Hunk]:
@@ -118,22 +138,14 @@ def _hunks(runs: list[Run]) -> list[_Hunk]:
 
 def trim_indentation(diff: str) -> str:
     """`diff` without the white space all its lines begin with, as OpenCode shows it: no patch to apply any more."""
+    if _NOT_INDENTED.search(diff):  # as in nearly every diff
+        return diff
     lines = diff.split("\n")
-    shared = _shared_depth(lines)
+    depths = [leading_whitespace(line[1:]) for line in lines if _is_body(line) and trim(line[1:])]
+    shared = min(depths, default=0)
     if shared == 0:
         return diff
     return "\n".join(line[0] + line[1 + shared :] if _is_body(line) else line for line in lines)
-
-
-def _shared_depth(lines: list[str]) -> int:
-    shared = None
-    for line in lines:
-        if _is_body(line) and trim(line[1:]):
-            depth = leading_whitespace(line[1:])
-            if depth == 0:  # as nearly every file has a line
-                return 0
-            shared = depth if shared is None else min(shared, depth)
-    return shared or 0
 
 
 def _is_body(line: str) -> bool:

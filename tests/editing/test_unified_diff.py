@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from pybridge.editing.js_text import leading_whitespace, trim
+from pybridge.editing.line_diff import count_changes
 from pybridge.editing.unified_diff import (
     display_diff,
     edit_diff,
@@ -24,6 +26,39 @@ def test_the_diff_is_that_of_the_npm_package(case: dict[str, Any]) -> None:
     assert trim_indentation(diff) == case["want"]["trimmed"]
     shown = patch_diff(case["path"], case["old"], case["new"])
     assert (shown.additions, shown.deletions) == (case["want"]["additions"], case["want"]["deletions"])
+
+
+TEXTS = [
+    "",
+    "a",
+    "a\n",
+    "\n",
+    "\n\n",
+    " a\n  b",
+    "  a\n\n  b\n",
+    "\ta\r\n\tb\r\n",
+    "++x\n  y\n",
+    "--\n",
+    "\ufeffa\n",
+    "  ++\n\v",
+]
+
+
+@pytest.mark.parametrize("new", TEXTS)
+@pytest.mark.parametrize("old", TEXTS)
+def test_short_ways_give_the_same_diff(old: str, new: str) -> None:
+    found = patch_diff("/f", old, new)
+    diff = unified_diff("/f", old, new)
+    body = [
+        n for n, line in enumerate(diff.split("\n")) if line[:1] in ("+", "-", " ") and line[:3] not in ("---", "+++")
+    ]
+    lines = diff.split("\n")
+    depths = [leading_whitespace(lines[n][1:]) for n in body if trim(lines[n][1:])]
+    shared = min(depths, default=0)
+    for n in body:
+        lines[n] = lines[n][0] + lines[n][1 + shared :]
+    assert found.patch == "\n".join(lines)
+    assert (found.additions, found.deletions) == count_changes(old, new)
 
 
 def test_the_diff_of_an_edit_shows_lf_but_counts_the_real_lines() -> None:

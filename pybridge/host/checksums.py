@@ -3,9 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import cache
 
 from pybridge.host.model import FileVersion
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of the remote that prints the checksum of its standard input as its first word.
+
+    Args:
+        command: how it is called.
+        algorithm: sha256, md5 or cksum.
+    """
+
+    command: str
+    algorithm: str
+
+
+PROGRAMS = {
+    "sha256sum": Program("sha256sum", "sha256"),
+    "shasum": Program("shasum -a 256", "sha256"),
+    "openssl": Program("openssl dgst -sha256 -r", "sha256"),
+    "md5sum": Program("md5sum", "md5"),
+    "md5": Program("md5 -q", "md5"),
+    "cksum": Program("cksum", "cksum"),
+}
+"""By the name that the probe reports."""
 
 
 def version_of(content: bytes, algorithm: str) -> FileVersion:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 
 from pybridge.errors import ProbeError
-from pybridge.host.checksums import posix_cksum
+from pybridge.host.checksums import PROGRAMS, posix_cksum
 from pybridge.host.framing import decode_text
 
 CANARY = b"pybridge\n"
@@ -77,7 +77,7 @@ class Facts:
     @property
     def algorithm(self) -> str:
         """Name of the checksum in a FileVersion's digest."""
-        return {"md5sum": "md5", "md5": "md5", "cksum": "cksum"}.get(self.digest, "sha256")
+        return PROGRAMS[self.digest].algorithm
 
     @property
     def settings(self) -> str:
@@ -140,7 +140,7 @@ def parse_probe(output: bytes) -> Facts:
         leads=values.get("leads") == "1",
         stat=values.get("stat", "") if values.get("stat") in ("gnu", "bsd") else "",
         stat_gnu="stat_gnu" in values,
-        digest=values["digest"] if values["digest"] in _DIGESTS else "cksum",
+        digest=values["digest"] if values["digest"] in PROGRAMS else "cksum",
         decoder=values.get("decoder", "") if values.get("decoder") in _DECODERS else "pb_octal",
         readlink_f="readlink_f" in values,
         head_c="head_c" in values,
@@ -153,7 +153,6 @@ def parse_probe(output: bytes) -> Facts:
     )
 
 
-_DIGESTS = ("sha256sum", "shasum", "openssl", "md5sum", "md5", "cksum")
 _DECODERS = ("base64 -d", "base64 -D", "openssl base64 -d")
 _MOST_SHOWN = 200
 _LONGEST_PATH = 4096

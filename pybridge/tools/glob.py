@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
+from collections.abc import Coroutine
+from typing import Any
 
 from pybridge.errors import FileMissingError, ToolError
-from pybridge.host.model import FileKind
+from pybridge.host.model import Fetched, FileKind
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import GlobArguments
 from pybridge.tools.context import ToolContext, ToolResult
-from pybridge.tools.permissions import ask_external, relative, remote_path
+from pybridge.tools.permissions import ask_external, is_inside, relative, remote_path
 from pybridge.tools.remote_files import fetch_one, require_readable
 from pybridge.tools.session import Session
 
@@ -55,13 +58,25 @@ async def require_folder(session: Session, context: ToolContext, root: str) -> N
     """
     if root == session.workdir:
         return
-    folder = await unless_aborted(context, fetch_one(session, root, 0))
+    folder = await look_at_root(session, context, root)
     if folder.kind not in (FileKind.DIRECTORY, FileKind.MISSING):
         raise ToolError(f"glob path must be a directory: {root}")
     await ask_external(session, context, folder.real, directory=True)
     require_readable(folder)
     if folder.kind is FileKind.MISSING:
         raise missing_root(root)
+
+
+async def look_at_root(session: Session, context: ToolContext, root: str) -> Fetched:
+    """What a search's root is. In the workspace, what the search has to know first is read in the same round trip."""
+    looking = fetch_one(session, root, 0)
+    if is_inside(session, root):
+        looking = _first_of(looking, session.host.search.prepare(root, abort=context.abort))
+    return await unless_aborted(context, looking)
+
+
+async def _first_of(first: Coroutine[Any, Any, Fetched], other: Coroutine[Any, Any, None]) -> Fetched:
+    return (await asyncio.gather(first, other))[0]
 
 
 def missing_root(root: str) -> FileMissingError:

@@ -8,12 +8,11 @@ from pybridge.editing.js_text import first_whole_units, length
 from pybridge.errors import ToolError
 from pybridge.host.model import FileKind, GrepResult, Match
 from pybridge.tools import kept_output
-from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import GrepArguments
 from pybridge.tools.context import ToolContext, ToolResult
-from pybridge.tools.glob import missing_root
+from pybridge.tools.glob import look_at_root, missing_root
 from pybridge.tools.permissions import ask_external, remote_path
-from pybridge.tools.remote_files import fetch_one, require_readable
+from pybridge.tools.remote_files import require_readable
 from pybridge.tools.session import Session
 
 LIMIT = 100
@@ -39,7 +38,7 @@ async def execute(args: GrepArguments, context: ToolContext, session: Session) -
         return _result(args.pattern, kept)
     root = session.workdir if args.path is None else remote_path(session, args.path)
     if root != session.workdir:
-        place = await unless_aborted(context, fetch_one(session, root, 0))
+        place = await look_at_root(session, context, root)
         await ask_external(session, context, place.real, directory=place.kind is FileKind.DIRECTORY)
         require_readable(place)
         if place.kind is FileKind.MISSING:

@@ -14,8 +14,8 @@ from pybridge.host.search import Search
 from tests.kit.counterparts import need
 
 POSIX_TOOLS = "awk cat cut find grep head ls sed sh sort tr wc env printf"
-GNU_TOOLS = f"{POSIX_TOOLS} git locale stat xargs"
-BUSYBOX_APPLETS = f"{POSIX_TOOLS} stat xargs"
+GNU_TOOLS = f"{POSIX_TOOLS} git locale sha256sum stat xargs"
+BUSYBOX_APPLETS = f"{POSIX_TOOLS} cksum stat xargs"
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class LocalFacts:
     grep_gnu: bool = False
     tools: frozenset[str] = frozenset()
     git: bool = False
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ def local_remote(kind: str, folder: Path) -> LocalRemote:
         grep_gnu=gnu and kind != "gnu find",
         tools=tools,
         git="git" in tools,
+        digest="cksum" if busybox else "sha256sum",
     )
     if kind == "gnu without perl":
         _wrap_grep_without_perl(programs / "grep")

@@ -207,6 +207,9 @@ class MemoryHost:
             await asyncio.sleep(0)
         return self.result
 
+    async def prepare(self, root: str, *, abort: asyncio.Event | None = None) -> None:
+        pass
+
     async def glob(
         self, pattern: str, root: str, *, limit: int = 100, abort: asyncio.Event | None = None
     ) -> GlobResult:

@@ -1,7 +1,8 @@
 """Matching lines without ripgrep: find chooses the files nearly, the remote's grep searches, the exact rules decide.
 
-The consumer (`head`) ends after enough lines; each batch of files first sends a NUL, so a batch that starts after that
-is killed by SIGPIPE before it searches anything.
+The consumer (`head`) ends after enough lines, and then whatever writes towards it is killed by SIGPIPE. With GNU's grep
+several processes list the files that match, and one prints their lines; with another each batch of files first sends
+a NUL, so one that starts after the end is killed before it searches anything.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pybridge.host.ignore_line import IgnoreLine
 from pybridge.host.model import GrepResult, Match
 from pybridge.host.search.find_tests import file_tests
 from pybridge.host.search.glob import EVERYTHING
-from pybridge.host.search.ignore_files import IgnoreFiles, collect
+from pybridge.host.search.held_rules import HeldRules, Rules
+from pybridge.host.search.ignore_files import IgnoreFiles
 from pybridge.host.search.ignore_rules import Visibility
 from pybridge.host.search.regex_dialect import Dialect, GrepPattern, translate
 from pybridge.host.search.remote import Facts, SearchScript, quote
@@ -26,12 +28,20 @@ MAX_BYTES = 16 * 1024 * 1024
 LINE_LIMIT = 20_000
 """Bytes kept of a matching line, path included: far more than is ever shown."""
 
+AT_ONCE = 4
+"""How many greps go through files side by side, where xargs can do that."""
+
+FILES = 200
+"""Files that match, after which the first of them are printed: each has a line at least."""
+
 _MOST_DIGITS = 18
 
 MANY_LINES = 5_000
 """Matching lines taken where the remote shows more files than the exact rules would."""
 
-# GNU: PATH NUL NUMBER:TEXT. Text is told from binary in the C locale (NUL only), then read in UTF-8 whatever it holds.
+# GNU: PATH NUL NUMBER:TEXT. Text is told from binary by the first look at a file (`-I`, which is about NUL alone where
+# only names are listed), then read in UTF-8 whatever it holds (`-a`). Line-buffered, a name is one write of at most
+# PIPE_BUF bytes, so the names that several greps list do not get mixed.
 _GNU = r"""
 for L in C.UTF-8 C.utf8 en_US.UTF-8 en_US.utf8 C; do
   if [ "$(LC_ALL=$L locale charmap 2>/dev/null)" = UTF-8 ]; then break; fi
@@ -43,9 +53,12 @@ export L D A M
 printf '' | LC_ALL=$L grep "-$D@FLAGS@" -e "$A"
 [ $? -le 1 ] || refuse pattern
 if [ "$F" != . ]; then LC_ALL=$L grep "-asnHZ$D@FLAGS@" -m @EACH@ -e "$A" -- "$F" | cut -b 1-@LINE@
-else find . @TESTS@ -exec sh -c 'printf "\000"
-grep -slIZ "" -- "$@" | LC_ALL=$L xargs -0 -r grep "-asnHZ$D@FLAGS@" -m @EACH@ -e "$A" -- |
-cut -b 1-@LINE@' sh {} + 2>/dev/null | head -n @LINES@
+else
+P=; if echo x | xargs -P 2 true 2>/dev/null; then P="-P @AT_ONCE@"; fi
+find . @TESTS@ @LIST@ 2>/dev/null |
+LC_ALL=$L xargs -0 -r $P grep --line-buffered "-slIZ$D@FLAGS@" -e "$A" -- 2>/dev/null |
+LC_ALL=$L xargs -0 -r -n @FILES@ grep "-asnHZ$D@FLAGS@" -m @EACH@ -e "$A" -- 2>/dev/null |
+cut -b 1-@LINE@ | head -n @LINES@
 fi
 """
 
@@ -76,7 +89,7 @@ fi
 
 
 async def grep_with_find(
-    script: SearchScript, facts: Facts, pattern: str, include: str | None, limit: int
+    script: SearchScript, facts: Facts, held: HeldRules, pattern: str, include: str | None, limit: int
 ) -> GrepResult:
     """Search with find and grep under ripgrep's rules."""
     override = None
@@ -94,24 +107,30 @@ async def grep_with_find(
         extended = error
         if not facts.grep_gnu:
             raise
-    known = IgnoreFiles(b"/") if include in EVERYTHING else await collect(script, facts)
-    visibility = known.visibility(override=override, hidden=True)
-    tests = await asyncio.to_thread(file_tests, visibility)
-    lines = limit + 1 if tests.exact else max(MANY_LINES, 20 * limit)
+    everything = Rules(IgnoreFiles(b"/")) if include in EVERYTHING else None
+    body = _GNU if facts.grep_gnu and "xargs" in facts.tools else _PLAIN
     fill = {
         "PCRE": quote(perl.text),
         "EXTENDED_IF_NO_PCRE": _extended(extended),
         "EXTENDED": _extended(extended),
         "FLAGS": "i" if perl.ignore_case else "",
-        "TESTS": tests.text,
         "EACH": str(limit + 1),
-        "LINES": str(lines),
+        "AT_ONCE": str(AT_ONCE),
+        "LIST": "-print0" if facts.gnu_find else "-exec printf '%s\\000' {} +",
+        "FILES": str(FILES),
         "LINE": str(LINE_LIMIT),
     }
-    body = _GNU if facts.grep_gnu and "xargs" in facts.tools else _PLAIN
-    output = await script.run(_filled(body, fill), max_bytes=MAX_BYTES)
-    if isinstance(extended, SearchError) and script.reports(output, "dialect"):
-        raise extended
+    while True:
+        rules = everything or await held.take(script)
+        visibility = rules.files.visibility(override=override, hidden=True)
+        tests = await asyncio.to_thread(file_tests, visibility)
+        lines = limit + 1 if tests.exact else max(MANY_LINES, 20 * limit)
+        filled = _filled(body, fill | {"TESTS": tests.text, "LINES": str(lines)})
+        output = await script.run(held.checked(rules, filled), max_bytes=MAX_BYTES)
+        if isinstance(extended, SearchError) and script.reports(output, "dialect"):
+            raise extended
+        if held.stand(script, rules, output):
+            break
     records = _gnu_records(output.stdout) if body is _GNU else _plain_records(output.stdout, script.marker.encode())
     cut = output.truncated or output.stdout.count(b"\n") >= lines
     return await asyncio.to_thread(_result, script, records, visibility, limit, cut)

@@ -1,4 +1,9 @@
-"""Collecting the remote's ignore files: what `ignore_rules` needs to know of a tree."""
+"""Collecting the remote's ignore files: what `ignore_rules` needs to know of a tree.
+
+They are kept from one search to the next. While the next one is under way, the remote goes through the tree's ignore
+files again and tells their checksum: where it is the same, the search was made by the rules that hold, in one round
+trip. Otherwise its answer is thrown away, and it is made again by the rules as they are now.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +23,10 @@ MOST_RULES = 20_000
 _NAMES = {b".rgignore": RuleSource.RGIGNORE, b".ignore": RuleSource.IGNORE, b".gitignore": RuleSource.GITIGNORE}
 
 # Each item is NUL marker KIND NUL path NUL content; contents may hold anything but the marker.
-_COLLECT = r"""
-[ "$F" = . ] || exit 0
+_GATHER = r"""
 part() { printf '\000%s%s\000%s\000' "$M" "$1" "$2"; }
+gather() {
+[ "$F" = . ] || return 0
 part root "$(pwd -P; echo .)"
 D=$(pwd -P; echo .); D=${D%??}; D=${D%/}
 while [ -n "$D" ]; do
@@ -41,6 +47,7 @@ if [ -f "$f/info/exclude" ]; then printf "\000%sexclude\000%s\000" "$M" "${f%.gi
 ' sh "$M" {} + -o -type f \( -name .gitignore -o -name .ignore -o -name .rgignore \) -exec sh -c 'M=$1; shift
 for f do printf "\000%srules\000%s\000" "$M" "$f"; cat "$f"; done
 ' sh "$M" {} + 2>/dev/null
+}
 """
 
 
@@ -60,14 +67,24 @@ class IgnoreFiles:
         )
 
 
-async def collect(script: SearchScript, facts: Facts) -> IgnoreFiles:
-    """Read every ignore file that can speak about the tree below the search's root, in one round trip."""
-    ask_git = "G=$(git config --path --get core.excludesFile 2>/dev/null)" if facts.git else ""
-    output = await script.run(_COLLECT.replace("@GIT@", ask_git), max_bytes=MAX_BYTES)
+async def collect(script: SearchScript, facts: Facts) -> tuple[IgnoreFiles, bytes | None]:
+    """Read every ignore file that can speak about the tree below the search's root, in one round trip.
+
+    Returns:
+        The rules, and what was read, the search's marker left out; None in its place if there was too much to be read.
+    """
+    output = await script.run(f"{gathering(facts)}gather\n", max_bytes=MAX_BYTES)
     parts = output.stdout.split(b"\0" + script.marker.encode())[1:]
     if output.truncated and parts:
         parts.pop()
-    return await asyncio.to_thread(_read, script, parts)
+    whole = None if output.truncated else output.stdout.replace(b"\0" + script.marker.encode(), b"\0")
+    return await asyncio.to_thread(_read, script, parts), whole
+
+
+def gathering(facts: Facts) -> str:
+    """Script text that defines `gather`: it prints every ignore file that matters, each led by `$M`."""
+    ask_git = "G=$(git config --path --get core.excludesFile 2>/dev/null)" if facts.git else ""
+    return _GATHER.replace("@GIT@", ask_git)
 
 
 def _read(script: SearchScript, parts: Sequence[bytes]) -> IgnoreFiles:

@@ -59,6 +59,8 @@ class Facts(Protocol):
     def tools(self) -> frozenset[str]: ...  # names of the commands there are
     @property
     def git(self) -> bool: ...
+    @property
+    def digest(self) -> str: ...  # name of the checksum program, empty for none
 
 
 class SearchScript:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
-from pybridge.errors import SearchError
+from pybridge.errors import FileError, SearchError
 from pybridge.host.model import GlobResult, GrepResult
 from pybridge.host.search.glob import glob_with_find, glob_with_rg
 from pybridge.host.search.grep_find import grep_with_find
 from pybridge.host.search.grep_rg import grep_with_rg
+from pybridge.host.search.held_rules import HeldRules
 from pybridge.host.search.remote import Facts, ScriptRunner, SearchScript
 
 TIMEOUT = 60.0
@@ -26,6 +28,16 @@ class Search:
     def __init__(self, run_script: ScriptRunner, facts: Facts) -> None:
         self._run_script = run_script
         self._facts = facts
+        self._held = HeldRules(facts)
+
+    async def prepare(self, root: str, *, abort: asyncio.Event | None = None, timeout: float = TIMEOUT) -> None:
+        """Have read what a search of `root` needs to know before it, while something else is looked at anyway.
+
+        Nothing is said of what goes wrong: the search will say it.
+        """
+        if self._facts.rg is None:
+            with contextlib.suppress(SearchError, FileError):
+                await self._held.take(self._script("", root, abort, timeout))
 
     async def glob(
         self,
@@ -55,7 +67,7 @@ class Search:
         found = None
         if self._facts.rg is not None:
             found = await glob_with_rg(script, self._facts, pattern, limit)
-        return found if found is not None else await glob_with_find(script, self._facts, pattern, limit)
+        return found if found is not None else await glob_with_find(script, self._facts, self._held, pattern, limit)
 
     async def grep(
         self,
@@ -85,7 +97,7 @@ class Search:
         script = self._script(pattern + (include or ""), root, abort, timeout)
         if self._facts.rg is not None:
             return await grep_with_rg(script, self._facts, pattern, include, limit)
-        return await grep_with_find(script, self._facts, pattern, include, limit)
+        return await grep_with_find(script, self._facts, self._held, pattern, include, limit)
 
     def _script(self, patterns: str, root: str, abort: asyncio.Event | None, timeout: float) -> SearchScript:
         if "\0" in patterns:

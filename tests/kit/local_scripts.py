@@ -15,7 +15,7 @@ from tests.kit.counterparts import need
 
 POSIX_TOOLS = "awk cat cut find grep head ls sed sh sort tr wc env printf"
 GNU_TOOLS = f"{POSIX_TOOLS} git locale sha256sum stat xargs"
-BUSYBOX_APPLETS = f"{POSIX_TOOLS} cksum stat xargs"
+BUSYBOX_APPLETS = f"{POSIX_TOOLS} md5sum stat xargs"
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class LocalScripts:
         shell: the command that takes `-c SCRIPT`.
         path: the PATH the scripts see.
         home: their HOME.
+        scripts: those that were run: each is a round trip.
+        printed: bytes of standard output of each.
     """
 
     shell: tuple[str, ...]
@@ -57,6 +59,7 @@ class LocalScripts:
     home: str
     scripts: list[str] = field(default_factory=list)
     pids: list[int] = field(default_factory=list)
+    printed: list[int] = field(default_factory=list)
 
     async def __call__(self, script: str, *, abort: asyncio.Event | None, max_bytes: int) -> LocalOutput:
         self.scripts.append(script)
@@ -86,6 +89,7 @@ class LocalScripts:
         for wait in waits - {reading}:
             wait.cancel()
         stdout = await reading
+        self.printed.append(len(stdout))
         code = await process.wait()
         return LocalOutput(stdout[:max_bytes], await stderr, None if killed else code, killed)
 
@@ -137,7 +141,7 @@ def local_remote(kind: str, folder: Path) -> LocalRemote:
         grep_gnu=gnu and kind != "gnu find",
         tools=tools,
         git="git" in tools,
-        digest="cksum" if busybox else "sha256sum",
+        digest="md5sum" if busybox else "sha256sum",
     )
     if kind == "gnu without perl":
         _wrap_grep_without_perl(programs / "grep")

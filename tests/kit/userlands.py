@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.host.conftest import busybox_programs
 from tests.kit.counterparts import need, need_root
-from tests.kit.sshd import start_openssh
+from tests.kit.sshd import SshServer, start_openssh
 from tests.kit.sudo_server import UID, SudoServer
 
 
@@ -67,6 +67,41 @@ def login(folder: Path, user: str, userland: str) -> Iterator[Login]:
         yield Login(plain.ssh_command, UID, not busybox, plain.pid)
     finally:
         plain.stop()
+
+
+SEARCHERS = ("rg", "gnu", "busybox")
+"""Userlands by what they search with: ripgrep, GNU's find and grep, busybox's."""
+
+
+@contextlib.contextmanager
+def searching_server(folder: Path, userland: str) -> Iterator[SshServer]:
+    """A server for this user that searches in a chosen way. Ask it without its login environment (REMOTE_LOGIN=0).
+
+    Args:
+        folder: an empty folder for its files; `folder/programs` is its PATH, unless `userland` is "rg".
+        userland: one of `SEARCHERS`.
+    """
+    programs, shell = folder / "programs", Path("/bin/sh").resolve()
+    options, replaced = ["MaxStartups 100"], None
+    if userland == "rg":
+        need("rg")
+    elif userland == "busybox":
+        need_root("have another /bin/sh")
+        busybox_programs(programs)
+        replaced = {str(shell): Path(need("busybox"))}
+    else:
+        programs.mkdir()
+        for place in ("/usr/bin", "/bin"):
+            for program in Path(place).iterdir():
+                if program.name != "rg" and not (programs / program.name).is_symlink():
+                    (programs / program.name).symlink_to(program)
+    if userland != "rg":
+        options.append(f"SetEnv PATH={programs}")
+    server = start_openssh(folder, options, replaced=replaced)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @contextlib.contextmanager

@@ -62,7 +62,8 @@ cut -b 1-@LINE@ | head -n @LINES@
 fi
 """
 
-# Any other grep: NUL marker PATH NUL, then NUMBER:TEXT lines. Names that hold a newline cannot be listed by `-l`.
+# Any other grep: NUL marker PATH NUL, then NUMBER:TEXT lines; or, for several files at once, NUL marker NUL, then
+# PATH:NUMBER:TEXT lines. A name with a newline cannot be listed by `-l`, one with a colon not be told from the number.
 # (busybox's find forgets an `-exec ... +` inside parentheses, so there is one, outside of any.)
 _PLAIN = r"""
 @EXTENDED@
@@ -71,17 +72,36 @@ N='
 export D A M N
 printf '' | grep "-$D@FLAGS@" -e "$A"
 [ $? -le 1 ] || refuse pattern
+C=; if echo x | grep -m 1 x >/dev/null 2>&1; then C="-m @EACH@"; fi
+export C
 one='one() {
 printf "\000%s%s\000" "$M" "$1"
 grep "-sn$D@FLAGS@" -e "$A" -- "$1" </dev/null | head -n @EACH@ | cut -b 1-@LINE@
 }
-text() { [ "$(tr -cd "\000" <"$1" | head -c 1 | wc -c)" -eq 0 ]; }
+text() { [ "$(cat -- "$@" | tr -cd "\000" | head -c 1 | wc -c)" -eq 0 ]; }
+each() { for f do if text "$f"; then one "$f"; fi; done; }
+some() {
+case "$*" in
+*:*) each "$@" ;;
+*) if text "$@"; then
+printf "\000%s\000" "$M"
+grep "-sn$D@FLAGS@" $C -e "$A" -- "$@" /dev/null | cut -b 1-@LINE@
+else each "$@"; fi ;;
+esac
+}
 '
 if [ "$F" != . ]; then eval "$one"; one "$F"
 else find . @TESTS@ -exec sh -c "$one"'printf "\000"
 case "$*" in
-*"$N"*) for f do if grep "-sq$D@FLAGS@" -e "$A" -- "$f" && text "$f"; then one "$f"; fi; done ;;
-*) grep "-sl$D@FLAGS@" -e "$A" -- "$@" | while IFS= read -r f; do if text "$f"; then one "$f"; fi; done ;;
+*"$N"*) for f do if grep "-sq$D@FLAGS@" -e "$A" -- "$f"; then each "$f"; fi; done ;;
+*) grep "-sl$D@FLAGS@" -e "$A" -- "$@" | {
+set --
+while IFS= read -r f; do
+set -- "$@" "$f"
+if [ $# -ge 25 ]; then some "$@"; set --; fi
+done
+if [ $# -gt 0 ]; then some "$@"; fi
+} ;;
 esac' sh {} + 2>/dev/null |
 head -n @LINES@
 fi
@@ -169,7 +189,12 @@ def _plain_records(output: bytes, marker: bytes) -> list[Record]:
     records: list[Record] = []
     for part in output.split(b"\0" + marker)[1:]:
         path, _, lines = part.partition(b"\0")
-        records += [(path, line) for line in lines.split(b"\n")[:-1]]
+        for line in lines.split(b"\n")[:-1]:
+            if path:
+                records.append((path, line))
+            else:
+                name, _, line = line.partition(b":")
+                records.append((name, line))
     return records
 
 

@@ -252,6 +252,10 @@ class SearchError(RemoteError):
     code = "search"
 
 
+class SearchRootError(SearchError):
+    """What is to be searched is not plainly a part of the workspace; nothing was searched."""
+
+
 class ToolError(RemoteError):
     """A tool call that cannot be carried out as asked; the message is what the model reads."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import posixpath
-from collections.abc import Coroutine
-from typing import Any
+from functools import partial
 
 from pybridge.errors import FileMissingError, ToolError
-from pybridge.host.model import Fetched, FileKind
+from pybridge.host.model import FileKind
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import GlobArguments
 from pybridge.tools.context import ToolContext, ToolResult
-from pybridge.tools.permissions import ask_external, is_inside, relative, remote_path
+from pybridge.tools.permissions import ask_external, relative, remote_path
 from pybridge.tools.remote_files import fetch_one, require_readable
+from pybridge.tools.search_root import search_inside
 from pybridge.tools.session import Session
 
 LIMIT = 100
@@ -30,11 +29,12 @@ async def execute(args: GlobArguments, context: ToolContext, session: Session) -
     """
     metadata = {"pattern": args.pattern} | ({"path": args.path} if args.path is not None else {})
     await context.ask("glob", [args.pattern], ["*"], metadata)
-    root = session.workdir
-    if args.path is not None:
-        root = remote_path(session, args.path)
+    root = session.workdir if args.path is None else remote_path(session, args.path)
+    search = partial(session.host.search.glob, args.pattern, root, limit=LIMIT, abort=context.abort)
+    found = await search_inside(session, root, search)
+    if found is None:
         await require_folder(session, context, root)
-    found = await session.host.search.glob(args.pattern, root, limit=LIMIT, abort=context.abort)
+        found = await search()
     truncated = found.truncated or len(found.paths) == LIMIT
     lines = list(found.paths) or ["No files found"]
     if truncated:
@@ -56,27 +56,13 @@ async def require_folder(session: Session, context: ToolContext, root: str) -> N
         FileMissingError, ToolError: it is no folder.
         PermissionRejectedError: it lies outside the workspace, and that was refused.
     """
-    if root == session.workdir:
-        return
-    folder = await look_at_root(session, context, root)
+    folder = await unless_aborted(context, fetch_one(session, root, 0))
     if folder.kind not in (FileKind.DIRECTORY, FileKind.MISSING):
         raise ToolError(f"glob path must be a directory: {root}")
     await ask_external(session, context, folder.real, directory=True)
     require_readable(folder)
     if folder.kind is FileKind.MISSING:
         raise missing_root(root)
-
-
-async def look_at_root(session: Session, context: ToolContext, root: str) -> Fetched:
-    """What a search's root is. In the workspace, what the search has to know first is read in the same round trip."""
-    looking = fetch_one(session, root, 0)
-    if is_inside(session, root):
-        looking = _first_of(looking, session.host.search.prepare(root, abort=context.abort))
-    return await unless_aborted(context, looking)
-
-
-async def _first_of(first: Coroutine[Any, Any, Fetched], other: Coroutine[Any, Any, None]) -> Fetched:
-    return (await asyncio.gather(first, other))[0]
 
 
 def missing_root(root: str) -> FileMissingError:

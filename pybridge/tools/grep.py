@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pybridge.editing.js_text import first_whole_units, length
 from pybridge.errors import ToolError
 from pybridge.host.model import FileKind, GrepResult, Match
 from pybridge.tools import kept_output
+from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import GrepArguments
 from pybridge.tools.context import ToolContext, ToolResult
-from pybridge.tools.glob import look_at_root, missing_root
+from pybridge.tools.glob import missing_root
 from pybridge.tools.permissions import ask_external, remote_path
-from pybridge.tools.remote_files import require_readable
+from pybridge.tools.remote_files import fetch_one, require_readable
+from pybridge.tools.search_root import search_inside
 from pybridge.tools.session import Session
 
 LIMIT = 100
@@ -37,13 +40,17 @@ async def execute(args: GrepArguments, context: ToolContext, session: Session) -
         kept = await kept_output.search(local, args.path, args.pattern, LIMIT, context.abort)
         return _result(args.pattern, kept)
     root = session.workdir if args.path is None else remote_path(session, args.path)
-    if root != session.workdir:
-        place = await look_at_root(session, context, root)
+    search = partial(
+        session.host.search.grep, args.pattern, root, include=args.include, limit=LIMIT, abort=context.abort
+    )
+    found = await search_inside(session, root, search)
+    if found is None:
+        place = await unless_aborted(context, fetch_one(session, root, 0))
         await ask_external(session, context, place.real, directory=place.kind is FileKind.DIRECTORY)
         require_readable(place)
         if place.kind is FileKind.MISSING:
             raise missing_root(root)
-    found = await session.host.search.grep(args.pattern, root, include=args.include, limit=LIMIT, abort=context.abort)
+        found = await search()
     return _result(args.pattern, found)
 
 

@@ -62,9 +62,14 @@ class ToolFiles(Protocol):
 class ToolSearch(Protocol):
     """The searches of a host that the tools use."""
 
-    async def prepare(self, root: str, *, abort: asyncio.Event | None = None) -> None: ...
     async def glob(
-        self, pattern: str, root: str, *, limit: int = ..., abort: asyncio.Event | None = ...
+        self,
+        pattern: str,
+        root: str,
+        *,
+        limit: int = ...,
+        within: Sequence[str] | None = ...,
+        abort: asyncio.Event | None = ...,
     ) -> GlobResult: ...
 
     async def grep(
@@ -74,6 +79,7 @@ class ToolSearch(Protocol):
         *,
         include: str | None = ...,
         limit: int = ...,
+        within: Sequence[str] | None = ...,
         abort: asyncio.Event | None = ...,
     ) -> GrepResult: ...
 

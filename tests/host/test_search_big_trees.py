@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pybridge.errors import SearchError
 from pybridge.host.search import glob, newest_first
 from tests.host.test_search_glob import HOSTILE
 from tests.kit.local_scripts import KINDS, LocalRemote, local_remote
@@ -79,16 +78,6 @@ async def test_a_search_is_one_script_and_the_first_one_without_ripgrep_two(remo
         assert searching.scripts == (2 if first and not _one_script(remote) else 1)
         assert await searching.grep("needle") == ["a.py", "sub/c.py"]
         assert searching.scripts == 1
-
-
-async def test_what_was_prepared_is_not_asked_again(remote: LocalRemote, tree: Path) -> None:
-    searching = Searching(remote, tree)
-    await searching.search.prepare(str(tree))
-    await searching.search.prepare(str(tree / "nowhere"))  # the search will say it
-    assert await searching.glob("**/*.py") == ["a.py", "sub/c.py"]
-    assert searching.scripts == 1
-    with pytest.raises(SearchError):
-        await searching.search.grep("needle", str(tree / "nowhere"))
 
 
 async def test_rules_that_have_changed_since_the_last_search_are_heeded(remote: LocalRemote, tree: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from pybridge.errors import PermissionRejectedError
+from pybridge.errors import PermissionRejectedError, SearchRootError
 from pybridge.host.host import Host
 from pybridge.host.model import (
     ABSENT,
@@ -33,6 +33,7 @@ from pybridge.mirror.content_store import ContentStore
 from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import Target
 from pybridge.mirror.locks import FileLocks
+from pybridge.mirror.remote_paths import is_below
 from pybridge.mirror.spool import Spool
 from pybridge.mirror.sweep import Sweeper
 from pybridge.mirror.temporaries import TemporaryRecords
@@ -207,12 +208,24 @@ class MemoryHost:
             await asyncio.sleep(0)
         return self.result
 
-    async def prepare(self, root: str, *, abort: asyncio.Event | None = None) -> None:
-        pass
+    def _stay(self, root: str, within: Sequence[str] | None) -> None:
+        found = self.look(Fetch(root, max_bytes=0))
+        if within is None or (found.stat is not None and any(is_below(found.real, folder) for folder in within)):
+            return
+        raise SearchRootError("elsewhere")
 
     async def glob(
-        self, pattern: str, root: str, *, limit: int = 100, abort: asyncio.Event | None = None
+        self,
+        pattern: str,
+        root: str,
+        *,
+        limit: int = 100,
+        within: Sequence[str] | None = None,
+        abort: asyncio.Event | None = None,
     ) -> GlobResult:
+        self._stay(root, within)
+        if within is not None and self.look(Fetch(root)).kind is not FileKind.DIRECTORY:
+            raise SearchRootError("no folder")
         self.searches.append((pattern, root))
         return self.globbed
 
@@ -223,8 +236,10 @@ class MemoryHost:
         *,
         include: str | None = None,
         limit: int = 100,
+        within: Sequence[str] | None = None,
         abort: asyncio.Event | None = None,
     ) -> GrepResult:
+        self._stay(root, within)
         self.searches.append((pattern, root))
         return self.grepped
 

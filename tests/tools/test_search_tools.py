@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pybridge.errors import FileMissingError, ToolError
+from pybridge.errors import FileMissingError, PermissionRejectedError, ToolError
 from pybridge.host.model import GlobResult, GrepResult, Match
-from tests.tools.kit import Desk
+from tests.tools.kit import Call, Desk
 
 pytestmark = pytest.mark.unit
 
@@ -51,3 +51,26 @@ async def test_D18_matches_by_file(desk: Desk) -> None:
 async def test_D18_nothing_found(desk: Desk) -> None:
     result = await desk("grep", pattern="x")
     assert (result.output, result.metadata) == ("No files found", {"matches": 0, "truncated": False})
+
+
+async def test_a_root_in_the_workspace_is_searched_without_a_look_at_it_first(desk: Desk) -> None:
+    desk.host.contents |= {"/w/sub/f": b"", "/elsewhere/g": b""}
+    desk.host.links["/w/out"] = "/elsewhere"
+    for tool in ("glob", "grep"):
+        context = Call()
+        await desk(tool, context, pattern="x", path="sub")
+        assert (desk.host.fetches, context.asked("external_directory")) == ([], [])
+        await desk(tool, context, pattern="x", path="out")
+        assert len(desk.host.fetches) == 1
+        assert context.asked("external_directory") == [["/elsewhere/*"]]
+        desk.host.fetches.clear()
+    assert desk.host.searches == [("x", "/w/sub"), ("x", "/w/out")] * 2
+
+
+async def test_a_link_out_of_the_workspace_is_not_searched_where_that_is_refused(desk: Desk) -> None:
+    desk.host.contents["/elsewhere/g"] = b""
+    desk.host.links["/w/out"] = "/elsewhere"
+    for tool in ("glob", "grep"):
+        with pytest.raises(PermissionRejectedError):
+            await desk(tool, Call(refuse=frozenset({"external_directory"})), pattern="x", path="out")
+    assert desk.host.searches == []

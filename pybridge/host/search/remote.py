@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import shlex
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from pybridge.errors import (
@@ -15,6 +16,7 @@ from pybridge.errors import (
     NotDirectoryError,
     RemoteTimeoutError,
     SearchError,
+    SearchRootError,
 )
 
 KILL_PATIENCE = 5.0
@@ -71,15 +73,25 @@ class SearchScript:
         root: remote absolute path that the search is about.
         abort: the user's abort.
         timeout: seconds until the search is killed.
+        within: real paths of the folders that the root must lie in to be searched; None for anywhere.
     """
 
-    def __init__(self, run: ScriptRunner, root: str, abort: asyncio.Event | None, timeout: float) -> None:
+    def __init__(
+        self,
+        run: ScriptRunner,
+        root: str,
+        abort: asyncio.Event | None,
+        timeout: float,
+        *,
+        within: Sequence[str] | None = None,
+    ) -> None:
         if not root.startswith("/"):
             raise SearchError(f"The search folder must be an absolute path, not {root!r}.")
         if "\0" in root:
             raise SearchError("A path cannot contain a NUL character.")
         self.root = root
         self.marker = f"@{secrets.token_hex(12)}@"
+        self._within = within
         self._run = run
         self._abort = abort
         self._deadline = asyncio.get_running_loop().time() + timeout
@@ -98,6 +110,18 @@ if [ -d "$R" ]; then cd "$R" 2>/dev/null && [ -r . ] || refuse permission
 elif [ -f "$R" ]; then F=$R; cd / || refuse permission; [ -r "$F" ] || refuse permission
 elif [ -e "$R" ]; then refuse special
 else refuse missing; fi
+{self._stay()}"""
+
+    def _stay(self) -> str:
+        """The part of the beginning that goes on only if the root really lies where it must."""
+        if self._within is None:
+            return ""
+        inside = "|".join(f"{shlex.quote(folder.rstrip('/'))}/*" for folder in self._within) or "''"
+        return f"""\
+if [ "$F" = . ]; then W=$(pwd -P; echo .)
+elif [ -h "$F" ]; then refuse elsewhere
+else W=$(cd "${{F%/*}}/" && pwd -P; echo .); fi
+case ${{W%??}}/ in {inside}) ;; *) refuse elsewhere ;; esac
 """
 
     def absolute(self, relative: bytes) -> str:
@@ -142,6 +166,8 @@ else refuse missing; fi
         return "\n".join(line for line in lines if not line.startswith(self.marker)).strip()
 
     def _refuse(self, why: str, complaint: str) -> None:
+        if self._within is not None and why != "pattern":
+            raise SearchRootError(f"Not plainly in the workspace: {self.root}")
         if why == "missing":
             raise SearchError(f"No such file or directory: {self.root}", next_step="Check the path and search again.")
         if why == "permission":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+from collections.abc import Sequence
 
-from pybridge.errors import FileError, SearchError
+from pybridge.errors import SearchError
 from pybridge.host.model import GlobResult, GrepResult
 from pybridge.host.search.glob import glob_with_find, glob_with_rg
 from pybridge.host.search.grep_find import grep_with_find
@@ -30,21 +30,13 @@ class Search:
         self._facts = facts
         self._held = HeldRules(facts)
 
-    async def prepare(self, root: str, *, abort: asyncio.Event | None = None, timeout: float = TIMEOUT) -> None:
-        """Have read what a search of `root` needs to know before it, while something else is looked at anyway.
-
-        Nothing is said of what goes wrong: the search will say it.
-        """
-        if self._facts.rg is None:
-            with contextlib.suppress(SearchError, FileError):
-                await self._held.take(self._script("", root, abort, timeout))
-
     async def glob(
         self,
         pattern: str,
         root: str,
         *,
         limit: int = 100,
+        within: Sequence[str] | None = None,
         abort: asyncio.Event | None = None,
         timeout: float = TIMEOUT,
     ) -> GlobResult:
@@ -54,16 +46,18 @@ class Search:
             pattern: a glob as ripgrep's `--glob` takes it; a positive one overrides ignore files and hidden names.
             root: remote absolute path of a folder.
             limit: the most paths answered.
+            within: real paths of folders. Search only if the root, symlinks resolved, is one of them or lies below.
             abort: setting it kills the search on the remote.
             timeout: seconds until the search is killed.
 
         Raises:
+            SearchRootError: with `within`, whatever keeps the root from being searched.
             SearchError: bad pattern, or the folder is missing.
             NotDirectoryError: the root is a file.
             FilePermissionError: the root may not be read.
             RemoteTimeoutError, CancelledByUserError: the search was killed.
         """
-        script = self._script(pattern, root, abort, timeout)
+        script = self._script(pattern, root, within, abort, timeout)
         found = None
         if self._facts.rg is not None:
             found = await glob_with_rg(script, self._facts, pattern, limit)
@@ -76,6 +70,7 @@ class Search:
         *,
         include: str | None = None,
         limit: int = 100,
+        within: Sequence[str] | None = None,
         abort: asyncio.Event | None = None,
         timeout: float = TIMEOUT,
     ) -> GrepResult:
@@ -86,20 +81,24 @@ class Search:
             root: remote absolute path of a folder or of a file.
             include: a glob that the files' paths must match.
             limit: the most matches answered.
+            within: real paths of folders. Search only if the root, symlinks resolved, is one of them or lies below.
             abort: setting it kills the search on the remote.
             timeout: seconds until the search is killed.
 
         Raises:
+            SearchRootError: with `within`, whatever keeps the root from being searched.
             SearchError: bad pattern or include, or the root is missing.
             FilePermissionError: the root may not be read.
             RemoteTimeoutError, CancelledByUserError: the search was killed.
         """
-        script = self._script(pattern + (include or ""), root, abort, timeout)
+        script = self._script(pattern + (include or ""), root, within, abort, timeout)
         if self._facts.rg is not None:
             return await grep_with_rg(script, self._facts, pattern, include, limit)
         return await grep_with_find(script, self._facts, self._held, pattern, include, limit)
 
-    def _script(self, patterns: str, root: str, abort: asyncio.Event | None, timeout: float) -> SearchScript:
+    def _script(
+        self, patterns: str, root: str, within: Sequence[str] | None, abort: asyncio.Event | None, timeout: float
+    ) -> SearchScript:
         if "\0" in patterns:
             raise SearchError("A search pattern cannot contain a NUL character.", next_step="Remove it.")
-        return SearchScript(self._run_script, root, abort, timeout)
+        return SearchScript(self._run_script, root, abort, timeout, within=within)

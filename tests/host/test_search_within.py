@@ -43,9 +43,7 @@ async def test_a_file_within_is_searched(remote: LocalRemote, work: Path) -> Non
     assert [match.path for match in found.matches] == [f"{work}/stays/f.py"]
 
 
-@pytest.mark.parametrize(
-    "name", ["/leaves", "/../outside", "/../work two", "/nowhere", "/file", "/sub/../.."]
-)
+@pytest.mark.parametrize("name", ["/leaves", "/../outside", "/../work two", "/nowhere", "/file", "/sub/../.."])
 async def test_nothing_else_is(remote: LocalRemote, work: Path, name: str) -> None:
     root = f"{work}{name}"
     with pytest.raises(SearchRootError):

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from pybridge.host.search.remote import Facts, ScriptOutput, quote
 
-_RECORD = re.compile(rb"(\S+) (\./.*)", re.DOTALL)
+_RECORD = re.compile(rb"\S+ (?:\S+ \S+ )?(\./.*)", re.DOTALL)
+"""A time in one word or three, and a path."""
 
 _JOIN = r"""awk -v m="$M" '
 function esc(s) { if (index(s, "%")) gsub(/%/, "%25", s); return s }
@@ -92,7 +93,7 @@ fi"""
         for line in lines:
             record = _RECORD.fullmatch(line)
             if record is not None:
-                path = record.group(2)
+                path = record.group(1)
                 paths.append(
                     path.replace(b"%0A", b"\n").replace(b"%25", b"%") if self.line_safe else path.replace(b"\0", b"\n")
                 )
@@ -119,7 +120,7 @@ def newest_first(facts: Facts) -> NewestFirst:
     if facts.stat == "gnu":
         # busybox tells parts of a second only in its readable form, which sorts as text once it is in one time zone.
         stat = 'env TZ=UTC0 stat -c "$M%y %n"'
-        lines = f"{_JOIN} | sed 's/ /T/; s/ [+-]0000 / /' | sort -k1,1r -k2"
+        lines = f"{_JOIN} | sort -k1,3r -k4"
         return NewestFirst(f"-exec {stat} {{}} +", f"xargs -0 {stat} 2>/dev/null" if xargs else None, lines, True)
     # `ls -t` sorts within one batch of arguments (hundreds of names at least), and prints only plain names as they are.
     return NewestFirst(

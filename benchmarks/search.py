@@ -189,7 +189,7 @@ async def _counted(bench: Bench) -> dict[str, int]:
     """Round trips of each search once the ignore files are known, or need not be: the fewest of two tries."""
     path = bench.place.data.tree(COUNTED_IN)
     counted = {}
-    async with bench.subject(OWN, bench.sized(COUNTED_AT, 0.1), settings=SETTINGS) as subject:
+    async with bench.subject(OWN, COUNTED_AT, settings=SETTINGS) as subject:
         for tool in ("glob", "grep"):
 
             async def search(subject: Subject, _: int, tool: str = tool) -> Timed:

@@ -12,6 +12,7 @@ import itertools
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from pybridge import __version__
@@ -46,10 +47,14 @@ class SidecarClient:
     Args:
         settings: REMOTE_* and PYBRIDGE_* variables, secrets among them.
         environment: environment of the process itself (without the REMOTE_* ones: they go by message).
+        shell: folder in which it is to take commands of the user's own, or None.
     """
 
-    def __init__(self, settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, settings: Mapping[str, str], environment: Mapping[str, str], *, shell: Path | None = None
+    ) -> None:
         self._settings = settings
+        self._shell = {} if shell is None else {"shell": str(shell)}
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -82,6 +87,7 @@ class SidecarClient:
                     "version": __version__,
                     "env": {k: v for k, v in self._settings.items() if k not in SECRET_NAMES},
                     "secrets": {k: v for k, v in self._settings.items() if k in SECRET_NAMES},
+                    **self._shell,
                 },
             )
         except BaseException:

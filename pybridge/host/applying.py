@@ -11,6 +11,7 @@ the new one is verified.
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import posixpath
 import re
@@ -26,14 +27,16 @@ from pybridge.errors import (
     IsDirectoryError,
     NotDirectoryError,
     OutcomeUnknownError,
+    ProtocolError,
     StorageError,
     UnverifiedWriteError,
     defused,
 )
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
+from pybridge.host.fetching import parse_stat
 from pybridge.host.framing import Reply, decode_text, quote
-from pybridge.host.model import ABSENT, Change, FileVersion
+from pybridge.host.model import ABSENT, Change, FileVersion, Stat
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +130,7 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     several = "1" if len(steps) > 1 else "0"
     # The last one goes first: folders may lie in those made before.
     backwards = list(reversed(list(enumerate(steps))))
-    undo = [f"pb_undo {i} {quote(s.change.path)} {quote(s.real)} {_digest(s.version)}" for i, s in backwards]
+    undo = [f'pb_undo {i} "$P{i}" "$L{i}" {_digest(s.version)}' for i, s in backwards]
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names. A dead link must not stop a rollback half-way.
     unset = " ".join(f"{name}{i}=" for i in range(len(steps)) for name in "GHMTX")
@@ -135,29 +138,39 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     uploaded = "".join(
         f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in enumerate(steps) if s.uploaded is not None
     )
-    lines = [f"{facts.settings} C= {unset}{uploaded}", "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
+    # Each path is sent once, however often it is used: a server may take no more than 24 KB before it answers.
+    paths = [
+        f"P{i}={quote(s.change.path)} L{i}={f'$P{i}' if s.real == s.change.path else quote(s.real)}"
+        for i, s in enumerate(steps)
+    ]
+    lines = [f"{facts.settings} C= F= {unset}{uploaded}", *paths, "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
+    checks = [f'pb_check {i} "$P{i}" "$L{i}" {_digest(s.change.expected)}' for i, s in enumerate(steps)]
+    lines += ["pb_check_all() {", *checks, "}"]
+    # Nothing of ours goes into a folder that has become another one since it was looked at, temporaries included.
+    folders = {posixpath.dirname(step.real) for step in steps if step.change.content is not None}
+    lines += [f"pb_same {quote(folder)}" for folder in sorted(folders)]
+    conflict = "printf 'conflict%s\\n' \"$C\"; pb_abort; exit 0; fi"
+    lines.append(f'if [ -n "$F" ]; then pb_check_all; [ -n "$C" ] || C=" 0"; {conflict}')
     for index, step in enumerate(steps):
         lines += _stage(index, step, facts)
     for index, step in enumerate(steps):
         if step.change.content is not None:
             lines.append(
-                f"pb_prepare {index} {quote(step.real)} {_digest(step.change.expected)}"
+                f'pb_prepare {index} "$L{index}" {_digest(step.change.expected)}'
                 f" {'-' if step.creation_umask else f'{step.mode:o}'}"
                 f" {quote(posixpath.dirname(step.real).rstrip('/'))}"
             )
-    for index, step in enumerate(steps):
-        lines.append(f"pb_check {index} {quote(step.change.path)} {quote(step.real)} {_digest(step.change.expected)}")
-    lines.append('if [ -n "$C" ]; then printf \'conflict%s\\n\' "$C"; pb_abort; exit 0; fi')
+    lines += ["pb_check_all", f'if [ -n "$C" ]; then {conflict}']
     for index, step in enumerate(steps):
         if step.change.content is None:
-            removed = f"{quote(step.change.path)} {quote(step.temporary)} {_digest(step.change.expected)}"
-            lines.append(f"pb_remove {index} {removed}")
+            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} {_digest(step.change.expected)}')
         else:
-            lines.append(
-                f"pb_put {index} {quote(step.real)} {_digest(step.change.expected)} {_digest(step.version)} {several}"
-            )
+            digests = f"{_digest(step.change.expected)} {_digest(step.version)}"
+            lines.append(f'pb_put {index} "$L{index}" {digests} {several}')
     for index in range(len(steps)):
         lines.append(f'rm -f "$T{index}" "$T{index}-old" "$T{index}-was"')
+    told = "printf 'made %s %s\\n'"
+    lines += [f'pb_stat "$L{i}"; {told} {i} "$S"' for i, s in enumerate(steps) if s.creates]
     lines.append("printf 'done\\n'")
     return "\n".join(lines)
 
@@ -218,6 +231,18 @@ def conflicts(reply: Reply, steps: Sequence[Step]) -> list[Step]:
         path=steps[0].change.path,
         next_step="Read the file again before you go on.",
     )
+
+
+def created(reply: Reply, steps: Sequence[Step]) -> dict[int, Stat]:
+    """What the new files of a request are, by the number of their step; without those of which it is not known."""
+    found: dict[int, Stat] = {}
+    for line in reply.stdout.split(b"\n"):
+        word, _, rest = line.partition(b" ")
+        index, _, stat = rest.partition(b" ")
+        if word == b"made" and (step := _numbered(index.decode("ascii", "replace"), steps)) and step.creates:
+            with contextlib.suppress(ProtocolError):
+                found[int(index)] = parse_stat(stat, b"f")
+    return found
 
 
 def _numbered(index: str, steps: Sequence[Step]) -> Step | None:

@@ -77,7 +77,7 @@ def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, req
             return Fetched(path, real, error=loop)
         siblings = tuple(decode_text(name) for name in rest.split(b"\0") if name)
         return Fetched(path, real, version=ABSENT, siblings=siblings, nearest=decode_text(stat_bytes))
-    stat = _parse_stat(stat_bytes, kind)
+    stat = parse_stat(stat_bytes, kind)
     if how == b"e":
         unreadable = FilePermissionError(
             f"Permission denied: {path}", path=path, next_step=f"{facts.user} may not read this file on the remote."
@@ -99,7 +99,16 @@ def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, req
     return Fetched(path, real, stat, version=version_of(rest, facts.algorithm), content=rest)
 
 
-def _parse_stat(line: bytes, kind: bytes) -> Stat:
+def parse_stat(line: bytes, kind: bytes) -> Stat:
+    """Attributes as `pb_stat` prints them.
+
+    Args:
+        line: what it printed.
+        kind: f, d or s, as `pb_fetch` names them.
+
+    Raises:
+        ProtocolError: it is not of that form.
+    """
     words = line.decode("ascii", "replace").split()
     if len(words) < 4 or kind not in _KINDS:
         raise ProtocolError("the remote's stat answered in an unknown form")

@@ -17,6 +17,7 @@ from pybridge.host.fetching import (
     slice_script,
 )
 from pybridge.host.framing import new_marker
+from pybridge.host.known_files import KnownFiles
 from pybridge.host.model import Entry, Fetch, Fetched, Slice
 from pybridge.host.shells import ControlShells
 
@@ -38,6 +39,8 @@ class FileReader:
         self._facts = facts
         self._real: OrderedDict[str, Fetched] = OrderedDict()
         """Each path as it was when it was last looked at, without its content."""
+        self.known_files = KnownFiles()
+        """Those that need no look before they are changed."""
 
     def use_facts(self, facts: Facts) -> None:
         """Go on with what is known better by now."""
@@ -51,17 +54,24 @@ class FileReader:
         """
         if not requests:
             return []
-        marker = new_marker()
+        marker, epoch = new_marker(), self.known_files.epoch
         timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
         reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
         answers = parse_fetched(reply.output, requests, self._facts, marker)
         for answer in answers:
             self._remember(answer)
+            self.known_files.remember(answer, epoch)
         return answers
 
     async def fetch_one(self, path: str, **options: object) -> Fetched:
         """One file as it is now; `options` as in `Fetch`."""
         return (await self.fetch([Fetch(path, **options)]))[0]  # type: ignore[arg-type]
+
+    def known(self, path: str) -> Fetched | None:
+        """A regular file as last seen, without its content, if as far as we know it still is that. No round trip."""
+        if not (self._facts.stat or self._facts.cp_gnu):
+            return None  # a file that is replaced gets the mode it was last seen with: then that must be a fresh look
+        return self.known_files.recall(path)
 
     async def slice(
         self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0

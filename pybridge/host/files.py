@@ -19,12 +19,12 @@ from pybridge.errors import (
     SpecialFileError,
     UnverifiedWriteError,
 )
-from pybridge.host.applying import Step, apply_script, conflicts, failure, plan
+from pybridge.host.applying import Step, apply_script, conflicts, created, failure, plan
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
 from pybridge.host.file_reader import SLOWEST_BYTES_PER_SECOND
 from pybridge.host.framing import encode_text, quote
-from pybridge.host.model import ABSENT, Applied, Change, Fetch, FileKind, VersionConflict
+from pybridge.host.model import ABSENT, Applied, Change, Fetch, Fetched, FileKind, Stat, VersionConflict
 from pybridge.host.recovery import unfinished
 from pybridge.host.settling import Interrupted, NothingWrittenError, Settler, interruptible
 from pybridge.host.shells import ControlShells
@@ -76,14 +76,19 @@ class Files(Settler):
             return await self._apply_once(changes)
 
     async def _apply_once(self, changes: Sequence[Change]) -> list[Applied]:
+        epoch = self.known_files.epoch
         steps = [await self._plan(change) for change in changes]
+        before = [self._seen(change.path) for change in changes]
+        for change in changes:
+            self.known_files.forget(change.path)
+        made: dict[int, Stat] | None = None
         async with contextlib.AsyncExitStack() as turn, contextlib.AsyncExitStack() as lent:
             shell = await lent.enter_async_context(self._shells.lend())
             request = unfinished(steps, shell.identity)
             await asyncio.to_thread(self.records.begin, request)
             try:
                 await self._upload(shell, steps)
-                differing = await self._replace(shell, steps, turn)
+                differing, made = await self._replace(shell, steps, turn)
                 await asyncio.to_thread(self.records.done, request.key)
             except Interrupted as interrupted:
                 # Its place may be the only one. Only then closed: what it started is found as long as it lives. Nor may
@@ -110,8 +115,10 @@ class Files(Settler):
         if differing:
             current = await self.fetch([Fetch(step.change.path) for step in differing])
             raise VersionConflict(tuple(current))
-        for step in steps:
+        for index, step in enumerate(steps):
             self._real.pop(step.change.path, None)
+            if made is not None and (stat := made.get(index) or _changed_stat(before[index], step)) is not None:
+                self.known_files.remember(Fetched(step.change.path, step.real, stat, step.version), epoch)
         return [Applied(step.change.path, step.version) for step in steps]
 
     async def _upload(self, shell: ControlShell, steps: list[Step]) -> None:
@@ -129,8 +136,13 @@ class Files(Settler):
                 await self._remove_temporaries(shell, steps)
                 raise
 
-    async def _replace(self, shell: ControlShell, steps: Sequence[Step], turn: contextlib.AsyncExitStack) -> list[Step]:
-        """Make the request; returns the steps whose target is another version, none if all changes were made.
+    async def _replace(
+        self, shell: ControlShell, steps: Sequence[Step], turn: contextlib.AsyncExitStack
+    ) -> tuple[list[Step], dict[int, Stat]]:
+        """Make the request.
+
+        Returns:
+            The steps whose target is another version, none if all changes were made; and what new files are now.
 
         The turn is held by `turn`, longer than this: until it is known what became of the request.
         """
@@ -144,7 +156,7 @@ class Files(Settler):
         errors = (ConnectionLostError, RemoteTimeoutError, ProtocolError, OutcomeUnknownError)
         with interruptible(*errors, in_turn=True):
             reply = await shell.request(apply_script(steps, self._facts), timeout=timeout)
-            return conflicts(reply, steps)
+            return conflicts(reply, steps), created(reply, steps)
 
     async def _remove_temporaries(self, shell: ControlShell, steps: Sequence[Step]) -> None:
         """Take away what was uploaded, and the folders made for it."""
@@ -159,9 +171,8 @@ class Files(Settler):
             await shell.request("\n".join(lines))
 
     async def _plan(self, change: Change) -> Step:
-        known = self._real.get(change.path)
-        if known is None:
-            known = await self.fetch_one(change.path, max_bytes=0)
+        known = self._seen(change.path) or await self.fetch_one(change.path, max_bytes=0)
+        real = known.real if change.real is None else change.real
         if known.error is not None:
             raise known.error
         if known.kind is FileKind.DIRECTORY:
@@ -170,11 +181,11 @@ class Files(Settler):
             raise SpecialFileError(
                 f"{change.path} is a device, FIFO or socket, which pybridge does not write.", path=change.path
             )
-        if len(encode_text(posixpath.dirname(known.real))) >= PATH_MAX:
+        if len(encode_text(posixpath.dirname(real))) >= PATH_MAX:
             # `mkdir -p` makes folders that deep, and nothing can then take them away again by their names.
-            raise failure(plan(change, known.real, 0, self._facts), "plan", "File name too long")
+            raise failure(plan(change, real, 0, self._facts), "plan", "File name too long")
         mode = 0o666 & ~self._facts.umask
-        if change.mode_from is not None and (source := self._real.get(change.mode_from)) and source.stat:
+        if change.mode_from is not None and (source := self._seen(change.mode_from)) and source.stat:
             mode = source.stat.mode & 0o777
         elif known.stat is not None and change.expected != ABSENT:
             mode = known.stat.mode
@@ -183,6 +194,16 @@ class Files(Settler):
         if change.content is None:
             # A removal takes the name away, not what a symlink leads to.
             return replace(
-                plan(change, posixpath.join(posixpath.dirname(change.path), "x"), mode, self._facts), real=known.real
+                plan(change, posixpath.join(posixpath.dirname(change.path), "x"), mode, self._facts), real=real
             )
-        return plan(change, known.real, mode, self._facts, workdir=self.workdir, nearest=known.nearest)
+        return plan(change, real, mode, self._facts, workdir=self.workdir, nearest=known.nearest)
+
+    def _seen(self, path: str) -> Fetched | None:
+        return self._real.get(path) or self.known_files.recall(path)
+
+
+def _changed_stat(before: Fetched | None, step: Step) -> Stat | None:
+    """What an existing file is once its content has been replaced."""
+    if before is None or before.stat is None or step.creates or step.change.content is None:
+        return None
+    return replace(before.stat, size=len(step.change.content))

@@ -105,7 +105,8 @@ class Host:
     async def run(self, command: Command) -> CommandResult:
         """Run a command of the user's; see `Commands.run`."""
         await self.login_captured()
-        return await self._commands.run(command)
+        with self.files.known_files.changing():
+            return await self._commands.run(command)
 
     def offer_sudo(self, sudo: Sudo) -> None:
         """Give commands of the user's the password for sudo from now on."""

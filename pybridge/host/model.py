@@ -130,6 +130,7 @@ class Change:
         content: the whole new content; None removes the file.
         mode_from: path whose mode the new file takes (a move); None: keep own mode, new files 0666 & ~umask.
         mode: permission bits a new file takes, instead; a file that is there keeps its own.
+        real: where the path led when the change was computed, and must lead still; None: wherever it was last seen to.
     """
 
     path: str
@@ -137,6 +138,7 @@ class Change:
     content: bytes | None
     mode_from: str | None = None
     mode: int | None = None
+    real: str | None = None
 
 
 @dataclass(frozen=True)

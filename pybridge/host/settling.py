@@ -84,6 +84,7 @@ class Settler(FileReader):
         """
         pending = [r for r in requests if await asyncio.to_thread(self.records.is_pending, r.key)]
         settled = await recover(shells, self._facts, pending)
+        self.known_files.forget_all()
         for key, settlement in settled.items():
             if settlement.state is not Settled.ALIVE:
                 await asyncio.to_thread(self.records.done, key)

@@ -130,6 +130,7 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:
+        host.files.known_files.forget_all()  # others have all the time that the link is away
         if state is PoolState.READY:
             session.sweeper.link_is_back()
             if session.temporary is not None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
+from pybridge.editing.file_patch import PatchKind
 from pybridge.editing.patches import parse_patch
 from pybridge.errors import FileChangedError, FileError, PatchError
-from pybridge.host.model import Applied, Fetched, VersionConflict
+from pybridge.host.model import Fetched, VersionConflict
 from pybridge.tools.aborting import unless_aborted
 from pybridge.tools.arguments import ApplyPatchArguments
 from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
+from pybridge.tools.known_files import Approval, on_known, require_one_request
 from pybridge.tools.patch_plan import PatchPlan, PatchPlanning, Section
 from pybridge.tools.permissions import ask_external, relative, remote_path, rule_patterns, unique
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
@@ -24,7 +28,8 @@ async def execute(args: ApplyPatchArguments, context: ToolContext, session: Sess
     """Make all changes of a patch, in OpenCode's format or as a unified diff.
 
     All files are fetched in one round trip and everything is verified before the one permission is asked; then all
-    changes go in one round trip. Where a file changes meanwhile, the patch is computed once more on what it holds then.
+    changes go in one round trip, which is enough where a patch only updates files that are known as they are. Where a
+    file changes meanwhile, the patch is computed once more on what it holds then.
 
     `*** Add File` and `*** Move to` onto a file that exists are refused. OpenCode's own tool overwrites it, and shows a
     diff that only adds: neither the person who allows it nor the model would know that something was lost (law 3).
@@ -44,76 +49,97 @@ async def execute(args: ApplyPatchArguments, context: ToolContext, session: Sess
         for patch in await asyncio.to_thread(parse_patch, args.patch_text)
     ]
     paths = list(unique(path for section in sections for path in section.paths))
+    patch = _Patch(sections, session, context)
     async with exclusive(session, context, *paths):
-        found = await unless_aborted(context, fetch(session, paths, EDIT_MAX_BYTES))
-        files = {file.path: file for file in found}
-        plan = await _plan(session, context, sections, files)
-        await _ask(session, context, plan)
-        try:
-            applied = await _make(session, context, plan, files)
-        except VersionConflict as conflict:
-            plan = await _plan_again(session, context, sections, files, conflict, plan)
-            try:
-                applied = await _make(session, context, plan, files)
-            except VersionConflict as again:
-                raise _changed(again, "keeps being changed by someone else") from again
-        for planned, made in zip(plan.changes, applied, strict=True):
-            await keep(session, context.session_id, files[planned.path].real, made, planned.content)
+        plan = await on_known(session, context, paths, patch.on_known) if patch.only_updates else None
+        if plan is None:
+            plan = await patch.on_fetched(await unless_aborted(context, fetch(session, paths, EDIT_MAX_BYTES)))
     summary = "Success. Updated the following files:\n" + "\n".join(plan.summary(lambda p: relative(session, p)))
     return ToolResult(
         title=summary, output=summary, metadata={"diff": plan.diff, "files": _files(session, plan), "diagnostics": {}}
     )
 
 
-async def _make(session: Session, context: ToolContext, plan: PatchPlan, files: dict[str, Fetched]) -> list[Applied]:
-    return await change(session, context, "apply_patch", plan.changes, [files[made.path] for made in plan.changes])
+@dataclass
+class _Patch:
+    """One call of the tool.
 
-
-async def _plan(
-    session: Session, context: ToolContext, sections: list[Section], files: dict[str, Fetched]
-) -> PatchPlan:
-    """The patch, verified; each file outside the workspace is asked for before it is looked at, as OpenCode does."""
-    planning = PatchPlanning(files, session.settings.encoding)
-    for section in sections:
-        for path in section.paths:
-            await ask_external(session, context, files[path].real, directory=False)
-        await asyncio.to_thread(planning.add, section)
-    return planning.plan()
-
-
-async def _plan_again(
-    session: Session,
-    context: ToolContext,
-    sections: list[Section],
-    files: dict[str, Fetched],
-    conflict: VersionConflict,
-    approved: PatchPlan,
-) -> PatchPlan:
-    """The patch on the fresh contents, approved; `files` is brought up to date.
-
-    Raises:
-        FileChangedError: it does not fit.
-        PermissionRejectedError: the change is another one now, and was refused.
+    Args:
+        sections: what the patch says of each file, in its order.
+        approval: what was allowed of it so far.
     """
-    elsewhere = any(files[file.path].real != file.real for file in conflict.current)
-    files.update({file.path: file for file in conflict.current})
-    try:
-        plan = await _plan(session, context, sections, files)
-    except (FileError, PatchError) as error:
-        raise _changed(
-            conflict, f"was changed by someone else, and the patch does not fit any more: {error}"
-        ) from error
-    if elsewhere or plan.diff != approved.diff:
-        await _ask(session, context, plan)
-    return plan
 
+    sections: list[Section]
+    session: Session
+    context: ToolContext
+    approval: Approval = field(default_factory=Approval)
 
-async def _ask(session: Session, context: ToolContext, plan: PatchPlan) -> None:
-    names = [relative(session, part.path) for part in plan.parts]
-    also = unique(pattern for file in plan.touched for pattern in rule_patterns(session, file.path, file.real))
-    patterns = [*names, *(pattern for pattern in also if pattern not in names)]
-    metadata = {"filepath": ", ".join(names), "diff": plan.diff, "files": _files(session, plan)}
-    await context.ask("edit", patterns, ["*"], metadata)
+    @property
+    def only_updates(self) -> bool:
+        """Neither adds nor removes a file: for those the journal is to know what stands there now, mode and all."""
+        return all(s.patch.kind is PatchKind.UPDATE and s.move_to is None for s in self.sections)
+
+    async def on_known(self, files: list[Fetched]) -> PatchPlan:
+        """Make it on the files as last seen; every error means that they are to be looked at."""
+        plan = await self._plan(files)
+        require_one_request(plan.changes)
+        await self._make(plan)
+        return plan
+
+    async def on_fetched(self, files: list[Fetched]) -> PatchPlan:
+        """Make it on what the files hold now."""
+        plan = await self._plan(files)
+        try:
+            await self._make(plan)
+        except VersionConflict as conflict:
+            plan = await self._plan_again(files, conflict)
+            try:
+                await self._make(plan)
+            except VersionConflict as again:
+                raise _changed(again, "keeps being changed by someone else") from again
+        return plan
+
+    async def _plan(self, files: Iterable[Fetched]) -> PatchPlan:
+        """The patch, verified; each file outside the workspace is asked for before it is looked at, as in OpenCode."""
+        by_path = {file.path: file for file in files}
+        planning = PatchPlanning(by_path, self.session.settings.encoding)
+        for section in self.sections:
+            for path in section.paths:
+                await ask_external(self.session, self.context, by_path[path].real, directory=False)
+            await asyncio.to_thread(planning.add, section)
+        return planning.plan()
+
+    async def _plan_again(self, files: Iterable[Fetched], conflict: VersionConflict) -> PatchPlan:
+        """The patch on the fresh contents.
+
+        Raises:
+            FileChangedError: it does not fit.
+            PermissionRejectedError: a file outside the workspace may not be changed.
+        """
+        fresh = {file.path: file for file in (*files, *conflict.current)}
+        try:
+            return await self._plan(fresh.values())
+        except (FileError, PatchError) as error:
+            raise _changed(
+                conflict, f"was changed by someone else, and the patch does not fit any more: {error}"
+            ) from error
+
+    async def _make(self, plan: PatchPlan) -> None:
+        """Make it, once it is allowed."""
+        await self.approval.need(plan.diff, plan.touched, lambda: self._ask(plan))
+        originals = {file.path: file for file in plan.touched}
+        files = [originals[planned.path] for planned in plan.changes]
+        changes = [replace(planned, real=file.real) for planned, file in zip(plan.changes, files, strict=True)]
+        applied = await change(self.session, self.context, "apply_patch", changes, files)
+        for planned, file, made in zip(changes, files, applied, strict=True):
+            await keep(self.session, self.context.session_id, file.real, made, planned.content)
+
+    async def _ask(self, plan: PatchPlan) -> None:
+        names = [relative(self.session, part.path) for part in plan.parts]
+        also = unique(p for file in plan.touched for p in rule_patterns(self.session, file.path, file.real))
+        patterns = [*names, *(pattern for pattern in also if pattern not in names)]
+        metadata = {"filepath": ", ".join(names), "diff": plan.diff, "files": _files(self.session, plan)}
+        await self.context.ask("edit", patterns, ["*"], metadata)
 
 
 def _files(session: Session, plan: PatchPlan) -> list[dict[str, object]]:

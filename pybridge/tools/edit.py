@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pybridge.editing.encoding import Document, decode, encode
 from pybridge.editing.replacing import edit_text
@@ -24,6 +24,7 @@ from pybridge.tools.arguments import EditArguments
 from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
+from pybridge.tools.known_files import Approval, on_known, require_one_request
 from pybridge.tools.permissions import ask_edit, ask_external, relative, remote_path
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch_one, keep, require_content, require_readable
 from pybridge.tools.session import Session
@@ -44,6 +45,8 @@ class _Plan:
 async def execute(args: EditArguments, context: ToolContext, session: Session) -> ToolResult:
     """Replace oldString by newString; with an empty oldString, create the file.
 
+    One round trip where the file is known as it is, else two: it is looked at first.
+
     Where the file changes meanwhile, the edit is computed once more on what it holds then, and asked for again if that
     is another change than the one approved, or one of another file.
 
@@ -61,27 +64,105 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
         raise NothingToChangeError("No changes to apply: oldString and newString are identical.")
     path = remote_path(session, args.file_path)
     shown_as = shown_path(args.file_path, path)
+    edit = _Edit(args, session, context, path, shown_as)
     async with exclusive(session, context, path):
-        found = await unless_aborted(context, fetch_one(session, path, EDIT_MAX_BYTES))
-        file = replace(found, path=shown_as)
-        await ask_external(session, context, file.real, directory=False)
-        plan = await _plan(args, session, file)
-        await ask_edit(session, context, shown_as, file.real, plan.diff.patch)
-        try:
-            applied = await _apply(session, context, path, plan, file)
-        except VersionConflict as conflict:
-            fresh = replace(conflict.current[0], path=shown_as)
-            plan = await _plan_again(args, session, context, fresh, plan, approved_for=file.real)
-            applied = await _apply_last(session, context, path, plan, fresh)
-            file = fresh
-        await keep(session, context.session_id, file.real, applied, plan.content)
-    diff = plan.diff
+        made = await on_known(session, context, [path], edit.on_known) or await edit.on_fetched()
+        await keep(session, context.session_id, made.real, made.applied, made.plan.content)
+    diff = made.plan.diff
     filediff = {"file": shown_as, "patch": diff.patch, "additions": diff.additions, "deletions": diff.deletions}
     return ToolResult(
         title=relative(session, path),
         output="Edit applied successfully.",
         metadata={"diagnostics": {}, "diff": diff.patch, "filediff": filediff},
     )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An edit that was made, and where the file really lies."""
+
+    plan: _Plan
+    real: str
+    applied: Applied
+
+
+@dataclass
+class _Edit:
+    """One call of the tool.
+
+    Args:
+        path: remote absolute path.
+        shown_as: the path as the model is told it.
+        approval: what was allowed of it so far.
+    """
+
+    args: EditArguments
+    session: Session
+    context: ToolContext
+    path: str
+    shown_as: str
+    approval: Approval = field(default_factory=Approval)
+
+    async def on_known(self, files: list[Fetched]) -> _Made:
+        """Make it on the file as last seen; every error means that it is to be looked at."""
+        file = replace(files[0], path=self.shown_as)
+        plan = await _plan(self.args, self.session, file)
+        require_one_request([Change(self.path, plan.expected, plan.content)])
+        await self._ask(plan, file)
+        return await self._apply(plan, file)
+
+    async def on_fetched(self) -> _Made:
+        """Make it on what the file holds now."""
+        found = await unless_aborted(self.context, fetch_one(self.session, self.path, EDIT_MAX_BYTES))
+        file = replace(found, path=self.shown_as)
+        await ask_external(self.session, self.context, file.real, directory=False)
+        plan = await _plan(self.args, self.session, file)
+        await self._ask(plan, file)
+        try:
+            return await self._apply(plan, file)
+        except VersionConflict as conflict:
+            fresh = replace(conflict.current[0], path=self.shown_as)
+        plan = await self._plan_again(fresh)
+        try:
+            return await self._apply(plan, fresh)
+        except VersionConflict as conflict:
+            raise FileChangedError(
+                f"{self.path} keeps being changed by someone else while this edit is under way.",
+                path=self.path,
+                next_step=RE_READ,
+            ) from conflict
+
+    async def _plan_again(self, fresh: Fetched) -> _Plan:
+        """The edit on the fresh content, approved.
+
+        Raises:
+            FileChangedError: it does not fit.
+            PermissionRejectedError: the change is another one now, and was refused.
+        """
+        try:
+            plan = await _plan(self.args, self.session, fresh)
+        except (EditError, FileError) as error:
+            raise FileChangedError(
+                f"{fresh.path} was changed by someone else while this edit was under way, and the edit does not fit "
+                f"what it holds now: {error}",
+                path=fresh.path,
+                next_step=RE_READ,
+            ) from error
+        await self._ask(plan, fresh, external=True)
+        return plan
+
+    async def _ask(self, plan: _Plan, file: Fetched, *, external: bool = False) -> None:
+        async def ask() -> None:
+            if external:
+                await ask_external(self.session, self.context, file.real, directory=False)
+            await ask_edit(self.session, self.context, self.shown_as, file.real, plan.diff.patch)
+
+        await self.approval.need(plan.diff.patch, [file], ask)
+
+    async def _apply(self, plan: _Plan, file: Fetched) -> _Made:
+        changes = [Change(self.path, plan.expected, plan.content, real=file.real)]
+        (applied,) = await change(self.session, self.context, "edit", changes, [file])
+        return _Made(plan, file.real, applied)
 
 
 async def _plan(args: EditArguments, session: Session, file: Fetched) -> _Plan:
@@ -110,43 +191,3 @@ def _compute(args: EditArguments, path: str, old: Document, version: FileVersion
         text = edit_text(old.text, args.old_string, args.new_string, replace_all=bool(args.replace_all))
     new = old.with_text(text)
     return _Plan(version, encode(new, path=path), edit_diff(path, old.shown, new.shown))
-
-
-async def _plan_again(
-    args: EditArguments, session: Session, context: ToolContext, fresh: Fetched, approved: _Plan, *, approved_for: str
-) -> _Plan:
-    """The edit on the fresh content, approved.
-
-    Args:
-        approved_for: where the path led when `approved` was asked for; that it leads elsewhere makes it another change.
-
-    Raises:
-        FileChangedError: it does not fit.
-        PermissionRejectedError: the change is another one now, and was refused.
-    """
-    try:
-        plan = await _plan(args, session, fresh)
-    except (EditError, FileError) as error:
-        raise FileChangedError(
-            f"{fresh.path} was changed by someone else while this edit was under way, and the edit does not fit what "
-            f"it holds now: {error}",
-            path=fresh.path,
-            next_step=RE_READ,
-        ) from error
-    if plan.diff.patch != approved.diff.patch or fresh.real != approved_for:
-        await ask_external(session, context, fresh.real, directory=False)
-        await ask_edit(session, context, fresh.path, fresh.real, plan.diff.patch)
-    return plan
-
-
-async def _apply(session: Session, context: ToolContext, path: str, plan: _Plan, file: Fetched) -> Applied:
-    return (await change(session, context, "edit", [Change(path, plan.expected, plan.content)], [file]))[0]
-
-
-async def _apply_last(session: Session, context: ToolContext, path: str, plan: _Plan, file: Fetched) -> Applied:
-    try:
-        return await _apply(session, context, path, plan, file)
-    except VersionConflict as conflict:
-        raise FileChangedError(
-            f"{path} keeps being changed by someone else while this edit is under way.", path=path, next_step=RE_READ
-        ) from conflict

@@ -13,6 +13,7 @@ from pybridge.tools.arguments import WriteArguments
 from pybridge.tools.changing import change
 from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
+from pybridge.tools.known_files import Approval, on_known, require_one_request
 from pybridge.tools.permissions import ask_edit, ask_external, relative, remote_path
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch_one, keep, require_content, require_readable
 from pybridge.tools.session import Session
@@ -23,6 +24,8 @@ RE_READ = "Nothing was written. Read the file again, then decide what to write."
 
 async def execute(args: WriteArguments, context: ToolContext, session: Session) -> ToolResult:
     """Replace a file's content, or create the file and its folders.
+
+    One round trip where the file is known as it is, else two: it is looked at first.
 
     A byte order mark and the encoding of an existing file stay.
 
@@ -37,25 +40,36 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         raise ToolError("filePath is required")
     path = remote_path(session, args.file_path)
     shown_as = shown_path(args.file_path, path)
-    async with exclusive(session, context, path):
-        file = await unless_aborted(context, fetch_one(session, path, EDIT_MAX_BYTES))
-        await ask_external(session, context, file.real, directory=False)
+    approval = Approval()
+
+    async def make(files: list[Fetched], *, in_one_request: bool = True) -> Fetched:
+        (file,) = files
         old, version = await _current(session, context, file)
         new = old.with_text(args.content)
-        content = encode(new, path=path)
+        changes = [Change(path, version, encode(new, path=path), real=file.real)]
+        if in_one_request:
+            require_one_request(changes)
         diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
-        await ask_edit(session, context, shown_as, file.real, diff.patch)
-        try:
-            (applied,) = await change(session, context, "write", [Change(path, version, content)], [file])
-        except VersionConflict as conflict:
-            now = conflict.current[0]
-            raise FileChangedError(
-                f"{path} was changed by someone else while this call was under way"
-                + (f": {now.error}" if now.error is not None else "."),
-                path=path,
-                next_step=RE_READ,
-            ) from conflict
-        await keep(session, context.session_id, file.real, applied, content)
+        await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
+        (applied,) = await change(session, context, "write", changes, files)
+        await keep(session, context.session_id, file.real, applied, changes[0].content)
+        return file
+
+    async with exclusive(session, context, path):
+        file = await on_known(session, context, [path], make)
+        if file is None:
+            file = await unless_aborted(context, fetch_one(session, path, EDIT_MAX_BYTES))
+            await ask_external(session, context, file.real, directory=False)
+            try:
+                await make([file], in_one_request=False)
+            except VersionConflict as conflict:
+                now = conflict.current[0]
+                raise FileChangedError(
+                    f"{path} was changed by someone else while this call was under way"
+                    + (f": {now.error}" if now.error is not None else "."),
+                    path=path,
+                    next_step=RE_READ,
+                ) from conflict
     return ToolResult(
         title=relative(session, path),
         output="Wrote file successfully.",

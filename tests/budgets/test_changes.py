@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.budgets.slow_link import SlowLink
@@ -41,6 +43,52 @@ def patch(attempt: int) -> str:
 async def test_a_patch_of_twenty_files_never_seen(slow: SlowLink) -> None:
     for number in range(20):
         (slow.folder / f"patched{number}").write_text("first\nlast\n")
-    # dropbear takes 24 KB on a channel before it lets more come.
-    goal = 3 if slow.kind == "dropbear" else 2
-    assert await slow.trips(goal, lambda attempt: slow("apply_patch", patchText=patch(attempt))) == goal
+    assert await slow.trips(2, lambda attempt: slow("apply_patch", patchText=patch(attempt))) == 2
+
+
+async def test_what_is_known_as_it_is_needs_no_look(slow: SlowLink) -> None:
+    (slow.folder / "known").write_text(LINES)
+    await slow("read", filePath="known")
+
+    async def edit(attempt: int) -> None:
+        await slow("edit", filePath="known", oldString=f"line {attempt} of", newString=f"line number {attempt} of")
+
+    assert await slow.trips(1, edit) == 1
+    assert await slow.trips(1, lambda attempt: slow("write", filePath="known", content=f"{attempt}\n")) == 1
+    # Also what we have made ourselves.
+    await slow("write", filePath="made", content=LINES)
+    assert await slow.trips(1, lambda attempt: slow("write", filePath="made", content=f"{attempt}\n")) == 1
+
+
+async def test_a_patch_of_twenty_files_known_as_they_are(slow: SlowLink) -> None:
+    for number in range(20):
+        (slow.folder / f"patched{number}").write_text("first\nlast\n")
+    with slow.quickly():
+        for number in range(20):
+            await slow("read", filePath=f"patched{number}")
+    assert await slow.trips(1, lambda attempt: slow("apply_patch", patchText=patch(attempt))) == 1
+
+
+async def test_after_a_command_everything_is_looked_at(slow: SlowLink) -> None:
+    (slow.folder / "touched").write_text(LINES)
+    await slow("read", filePath="touched")
+
+    async def edit(attempt: int) -> None:
+        await slow("bash", command="true")
+        await slow("edit", filePath="touched", oldString=f"line {attempt} of", newString=f"line number {attempt} of")
+
+    assert await slow.trips(3, edit) == 3
+
+
+async def test_after_a_lost_link_everything_is_looked_at(slow: SlowLink) -> None:
+    (slow.folder / "left").write_text("one\n")
+    await slow("read", filePath="left")
+    (slow.folder / "left").write_text("one\ntheirs\n")
+    told, asked = len(slow.client.notifications), len(slow.client.permissions)
+    slow.proxy.cut()
+    async with asyncio.timeout(30):
+        while len(slow.client.notifications) == told:
+            await asyncio.sleep(0.02)
+    await slow("edit", filePath="left", oldString="one", newString="two")
+    assert (slow.folder / "left").read_text() == "two\ntheirs\n"
+    assert ["theirs" in ask["metadata"]["diff"] for ask in slow.client.permissions[asked:]] == [True]

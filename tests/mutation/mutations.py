@@ -22,6 +22,7 @@ IN_LYING = "tests/host/test_lying_programs.py::"
 IN_LOOKED_AT = "tests/host/test_replaced_looked_at.py::"
 IN_TOOLS = "tests/tools/test_remote_tools.py::"
 IN_SWAPS = "tests/tools/test_swapped_targets.py::"
+IN_KNOWN = "tests/tools/test_known_files.py::"
 IN_SWEEPING = "tests/tools/test_sweeping.py::"
 
 
@@ -162,9 +163,9 @@ MUTATIONS = (
     ),
     Mutation(
         "an edit's other change is asked for again",
-        "pybridge/tools/edit.py",
-        "if plan.diff.patch != approved.diff.patch",
-        "if False and plan.diff.patch != approved.diff.patch",
+        "pybridge/tools/known_files.py",
+        "if asked != self.approved:",
+        "if self.approved is None:",
         (f"{IN_TOOLS}test_D27_a_change_by_someone_else_is_merged_not_lost[openssh]",),
     ),
     Mutation(
@@ -207,11 +208,48 @@ MUTATIONS = (
         "if content is None:",
         ("tests/mirror/test_content_store.py::test_a_damaged_local_copy_is_dropped_never_served",),
     ),
+    # What is known without a look is only a guess.
+    Mutation(
+        "a folder that has become another one is found before anything is put there",
+        APPLY,
+        '[ "$R" = "$1" ] || F=1',
+        ":",
+        (f"{IN_KNOWN}test_law3_what_leads_outside_now_is_asked_for_before_anything_is_put_there[its folder-edit]",),
+        quick=True,
+    ),
+    Mutation(
+        "a change is made only where it was computed for",
+        FILES,
+        "real = known.real if change.real is None else change.real",
+        "real = known.real",
+        (f"{IN_KNOWN}test_law3_a_file_led_outside_and_seen_there_by_another_call_is_not_written_unasked",),
+    ),
+    Mutation(
+        "a command may have changed any file",
+        "pybridge/host/host.py",
+        "with self.files.known_files.changing():",
+        "if True:",
+        (f"{IN_KNOWN}test_after_what_may_have_changed_any_file_it_is_looked_at[bash]",),
+    ),
+    Mutation(
+        "a content of another version is not taken for that of the known one",
+        "pybridge/tools/known_files.py",
+        "held[0] != file.version",
+        "False",
+        (f"{IN_KNOWN}test_law3_the_mirrors_content_counts_only_for_the_version_that_is_known",),
+    ),
+    Mutation(
+        "an error is told only of what the remote holds",
+        "pybridge/tools/known_files.py",
+        "except (VersionConflict, FileError, EditError, PatchError):",
+        "except VersionConflict:",
+        (f"{IN_KNOWN}test_law3_an_error_is_computed_on_what_the_remote_holds",),
+    ),
     # What a file has besides its content.
     Mutation(
         "symlinks are written through",
         FILES,
-        "return plan(change, known.real, mode",
+        "return plan(change, real, mode",
         "return plan(change, change.path, mode",
         (f"{IN_FILES}test_law2_mode_links_and_symlinks_are_kept[asyncssh-openssh]",),
     ),

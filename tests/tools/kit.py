@@ -112,6 +112,7 @@ class MemoryHost:
         special: paths of FIFOs.
         fetches: the requests of every round trip of fetch.
         before_apply: called at each apply, before versions are compared.
+    knows: files as last looked at are known, as if nothing could have changed them since.
     """
 
     folders: frozenset[str] = frozenset({"/"})
@@ -121,6 +122,8 @@ class MemoryHost:
     fetches: list[list[Fetch]] = field(default_factory=list)
     applies: list[list[Change]] = field(default_factory=list)
     before_apply: Callable[[], None] = field(default=lambda: None)
+    knows: bool = False
+    seen: dict[str, Fetched] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
     output: list[tuple[Stream, bytes]] = field(default_factory=list)
     result: CommandResult = field(default_factory=lambda: CommandResult(0, None))
@@ -166,7 +169,13 @@ class MemoryHost:
 
     async def fetch(self, requests: Sequence[Fetch]) -> list[Fetched]:
         self.fetches.append(list(requests))
-        return [self.look(asked) for asked in requests]
+        found = [self.look(asked) for asked in requests]
+        self.seen |= {file.path: file for file in found}
+        return found
+
+    def known(self, path: str) -> Fetched | None:
+        file = self.seen.get(path)
+        return file if self.knows and file is not None and file.kind is FileKind.FILE and file.version else None
 
     async def slice(
         self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0
@@ -194,6 +203,8 @@ class MemoryHost:
         differing = tuple(f for f, c in zip(current, changes, strict=True) if (f.version or ABSENT) != c.expected)
         if differing:
             raise VersionConflict(differing)
+        for asked in changes:
+            self.seen.pop(asked.path, None)
         for change in changes:
             if change.content is None:
                 del self.contents[self.real(change.path)]

@@ -96,6 +96,18 @@ async def read_and_write(desk: Desk, folder: Path, moments: Moments) -> list[str
     return shown + await write(desk, folder, moments)
 
 
+async def read_and_edit(desk: Desk, folder: Path, moments: Moments) -> list[str]:
+    shown = await make(desk, moments, "read", filePath=str(folder / "f"))
+    return shown + await edit(desk, folder, moments)
+
+
+async def read_and_patch(desk: Desk, folder: Path, moments: Moments) -> list[str]:
+    shown = []
+    for name in TWO:
+        shown += await make(desk, moments, "read", filePath=str(folder / name))
+    return shown + await patch_two(desk, folder, moments)
+
+
 async def large_write(desk: Desk, folder: Path, moments: Moments) -> list[str]:
     return await make(desk, moments, "write", filePath=str(folder / "f"), content=LARGE.decode())
 
@@ -144,6 +156,8 @@ OPERATIONS = (
     Operation("edit that creates", {}, "f", (CREATED,), edit_that_creates, OURS + b"\n"),
     Operation("write onto a file never read", FILE, "f", CHANGED, write, OURS + b"\n", True),
     Operation("read, then write", FILE, "f", CHANGED, read_and_write, OURS + b"\n", True),
+    Operation("read, then edit", FILE, "f", CHANGED, read_and_edit, EDITED),
+    Operation("read, then patch of two files", TWO, "f", CHANGED, read_and_patch, EDITED),
     Operation("write of a new file", {}, "f", (CREATED,), write, OURS + b"\n", True),
     Operation("write of 640 KB", FILE, "f", CHANGED, large_write, LARGE, True),
     Operation("patch of two files", TWO, "f", CHANGED, patch_two, EDITED),

@@ -46,13 +46,15 @@ async def test_law3_a_content_that_only_its_bytes_tell_from_the_one_held_is_read
     tell(request, GROUP, "read, write and edit after it", 3)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(("known", "number"), [(False, 1), (False, 2), (False, 3), (True, 1), (True, 2)])
 async def test_law3_such_a_change_is_seen_before_every_round_trip_of_an_edit(
-    number: int, writers: Writers, folder: Path, moments: Moments, request: pytest.FixtureRequest
+    known: bool, number: int, writers: Writers, folder: Path, moments: Moments, request: pytest.FixtureRequest
 ) -> None:
     path = folder / "f"
     before = put(path, ONE)
     await writers.ours("read", filePath=str(path))
+    if not known:
+        writers.ours.host.files.known_files.forget_all()
 
     async def act() -> None:
         assert put(path, TWO) == before

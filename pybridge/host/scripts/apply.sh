@@ -116,6 +116,12 @@ pb_special() {
   return 1
 }
 
+# set F unless the folder $1, or what is there of its path, still has no symlink in it
+pb_same() {
+  pb_real "$1"
+  [ "$R" = "$1" ] || F=1
+}
+
 # add $1 to C unless the path $2 still leads to $3 and holds the version $4
 pb_check() { # index path real digest
   pb_real "$2"

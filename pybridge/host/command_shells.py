@@ -9,10 +9,10 @@ while one is being started; only when no running command ends for a while do tho
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 
 from pybridge.errors import ConnectionLostError, RemoteError
+from pybridge.host.fairness import FairQueue, Places, current_caller
 from pybridge.host.framing import encode_text
 from pybridge.host.guard import guard_functions
 from pybridge.host.login_shell import START_COMMAND
@@ -23,6 +23,8 @@ READY = 2
 READY_WHERE_DELICATE = 4
 PATIENCE = 1.0
 """Seconds without a command's end before the shells of those that wait are started all the same."""
+LEFT_TO_OTHERS = 4
+"""Places that one caller, whatever it asks for, leaves to the others where the server allows only so many."""
 STARTS = 3
 """How often a shell is started for a command that waits: nothing of the command has been sent by then."""
 
@@ -42,7 +44,8 @@ class CommandShells:
         self._running = 0
         self._impatient: asyncio.TimerHandle | None = None
         self._idle: deque[ByteProcess] = deque()
-        self._waiting: deque[asyncio.Future[ByteProcess]] = deque()
+        self._waiting: FairQueue[ByteProcess] = FairQueue()
+        self._shares = Places(lambda: None, self._share)
         self._opening: set[asyncio.Task[None]] = set()
         self._exports = ""
         self._closed = False
@@ -54,11 +57,20 @@ class CommandShells:
 
     async def take(self) -> ByteProcess:
         """A shell that reads POSIX sh from its standard input, already in the login environment and with the guard's
-        functions.
+        functions. Waits while the caller holds as many as one may; it counts until `ended`.
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: none could be started.
         """
+        caller = current_caller()
+        await self._shares.take(caller)
+        try:
+            return await self._take(caller)
+        except BaseException:
+            self._shares.give_back(caller)
+            raise
+
+    async def _take(self, caller: str) -> ByteProcess:
         while self._delicate and self._opening and not self._running:
             await asyncio.wait(self._opening)
         while self._idle:
@@ -68,19 +80,22 @@ class CommandShells:
                 self.refill()
                 return process
             process.close()
-        waiter: asyncio.Future[ByteProcess] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
+        waiter = self._waiting.join(caller)
         self.refill()
         try:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._idle.append(waiter.result())
                 self._running -= 1
+                self._hand_on(waiter.result())
             raise
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiting.remove(waiter)
+            self._waiting.leave(caller, waiter)
+
+    def _share(self) -> int | None:
+        """How many one caller may hold at once: a few places are left to the others."""
+        places = self._carrier.places
+        return None if places is None else max(1, places - max(1, min(LEFT_TO_OTHERS, places // 4)))
 
     @staticmethod
     async def _reaches(process: ByteProcess) -> bool:
@@ -91,8 +106,9 @@ class CommandShells:
             raise
 
     def ended(self) -> None:
-        """A shell that was taken has ended, or was let go of."""
+        """A shell that the current caller was given has ended, or was let go of."""
         self._running -= 1
+        self._shares.give_back(current_caller())
         self._be_patient()
         self.refill()
 
@@ -133,13 +149,15 @@ class CommandShells:
             if not self._closed:
                 await self._open()
             return
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                self._running += 1
-                waiter.set_result(process)
-                return
-        self._idle.append(process)
+        self._hand_on(process)
+
+    def _hand_on(self, process: ByteProcess) -> None:
+        """Give a shell to the next one who waits, else keep it."""
+        if (following := self._waiting.pop()) is None:
+            self._idle.append(process)
+            return
+        self._running += 1
+        following[1].set_result(process)
 
     async def _start(self, exports: str) -> ByteProcess:
         for attempt in range(1, STARTS + 1):
@@ -168,11 +186,8 @@ class CommandShells:
             self.refill(now=True)
 
     def _fail_one(self, error: RemoteError) -> None:
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(error)
-                return
+        if (following := self._waiting.pop()) is not None:
+            following[1].set_exception(error)
 
     def spare(self, last: bool) -> bool:
         """Give up an idle shell; whether there was one."""

@@ -7,6 +7,7 @@ timeout, a cancelled wait, a malformed frame) is thrown away, never used again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pybridge.errors import ConnectionLostError, RemoteTimeoutError
@@ -57,7 +58,13 @@ class ControlShell:
 
     @classmethod
     async def start(
-        cls, carrier: ShellCarrier, prelude: str, first: str, timeout: float, *, wanted: bool = True
+        cls,
+        carrier: ShellCarrier,
+        prelude: str,
+        first: str,
+        timeout: float,
+        *,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> tuple[ControlShell, Reply]:
         """Start a shell, define `prelude` in it and make a first request, all in one flight.
 
@@ -68,7 +75,7 @@ class ControlShell:
             prelude: function definitions, `pb_identity` among them.
             first: the first request's script.
             timeout: seconds for the whole.
-            wanted: somebody waits for it; else no connection is made for it, and no room.
+            wanted: whether somebody waits for it; else no connection is made for it, and no room.
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: it could not be started.
@@ -81,7 +88,7 @@ class ControlShell:
         # A start-up file that reads a line from standard input gets the empty one.
         hello = f"\nLC_ALL=C; export LC_ALL\n{prelude}\nprintf '\\n%s\\n' {begin}; printf '\\n%s\\n' {begin} >&2\n"
         stdin = encode_text(hello) + encode_request(f"pb_identity\n{first}", marker)
-        process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=wanted, wanted=lambda: wanted)
+        process = await carrier.start(START_COMMAND, stdin=stdin, reconnect=wanted(), wanted=wanted)
         try:
             reply = await unless_silent(process, _collect_first(process, begin, marker, timeout))
             identity_line, _, rest = reply.stdout.partition(b"\n")

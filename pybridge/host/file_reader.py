@@ -91,7 +91,7 @@ class FileReader:
         marker = new_marker()
         fetched = self._real.get(path) or await self.fetch_one(path, max_bytes=0)
         script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, version_up_to, self._facts, marker)
-        reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True)
+        reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True, slow=True)
         return parse_slice(fetched, reply.stdout, self._facts, marker)
 
     async def list(self, path: str) -> list[Entry]:

@@ -83,7 +83,7 @@ class Files(Settler):
             self.known_files.forget(change.path)
         made: dict[int, Stat] | None = None
         async with contextlib.AsyncExitStack() as turn, contextlib.AsyncExitStack() as lent:
-            shell = await lent.enter_async_context(self._shells.lend())
+            shell = await lent.enter_async_context(self._shells.lend(slow=True))
             request = unfinished(steps, shell.identity)
             await asyncio.to_thread(self.records.begin, request)
             try:

@@ -70,7 +70,7 @@ class Settler(FileReader):
             return {}
         # First the shell, as whoever writes does: the other way round both could wait for each other.
         async with (
-            self._shells.lend() as shell,
+            self._shells.lend(slow=True) as shell,
             self.turns.take([left.target for request in requests for left in request.leftovers]),
         ):
             return await self._recover_in_turn(shell, requests)

@@ -54,6 +54,11 @@ class ShellCarrier:
         """A start waits, and goes on only when a process of ours has ended."""
         return self._limited is not None and self._limited.crowded
 
+    @property
+    def places(self) -> int | None:
+        """How many processes there can be at once, as far as is known; None for any number."""
+        return self._limited.places if self._limited is not None else None
+
     async def start(
         self, command: str, *, stdin: bytes = b"", reconnect: bool = True, wanted: Callable[[], bool] = lambda: True
     ) -> ByteProcess:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pybridge.errors import RemoteError, ToolError
+from pybridge.host.fairness import on_behalf_of
 from pybridge.tools import apply_patch, bash, edit, glob, grep, read, write
 from pybridge.tools.arguments import parse_arguments
 from pybridge.tools.context import ToolContext, ToolResult
@@ -48,7 +49,8 @@ async def call(tool: str, raw_args: object, context: ToolContext, session: Sessi
         args = parse_arguments(tool, raw_args)
         if session.temporary is not None:
             await session.temporary.prepare(raw_args)
-        result = shorten_result(await TOOLS[tool](args, context, session), session.spool)
+        with on_behalf_of(context.session_id):
+            result = shorten_result(await TOOLS[tool](args, context, session), session.spool)
         return with_interrupted(result, session)
     except RemoteError as failure:
         error = await explained(failure, session)

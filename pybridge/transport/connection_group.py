@@ -30,13 +30,14 @@ _LOOK_AGAIN_SECONDS = 1.0
 @dataclass(eq=False)
 class Link:
     """One connection. `channels` counts those we hold, `abandoned` those of them that we have closed and the server has
-    not; `limit` is what the server allowed when it last refused one."""
+    not; `limit` is what the server allowed when it last refused one, `most_held` what it has allowed at most."""
 
     connection: asyncssh.SSHClientConnection
     pulse: Pulse
     channels: int = 0
     limit: int | None = None
     limit_expires: float = 0.0
+    most_held: int = 0
     refused_in_a_row: int = 0
     abandoned: int = 0
     abandoned_at: float = 0.0
@@ -50,6 +51,14 @@ class Link:
     def silent(self) -> bool:
         """Whether the other side does not answer, though the connection is up."""
         return self.pulse.silent
+
+    @property
+    def known_limit(self) -> int | None:
+        """How many channels the server allows here: what it last refused beyond, else what its kind usually does."""
+        if self.limit is not None:
+            return max(self.limit, self.most_held)
+        version = str(self.connection.get_extra_info("server_version", ""))
+        return _USUAL_CHANNELS if "openssh" in version.lower() else None
 
     def has_room(self, now: float, *, beyond_usual: bool = False, besides: int = 0) -> bool:
         """Whether a further channel is likely to be granted; `now` is the loop's time, `besides` stay free."""
@@ -74,6 +83,7 @@ class Reservation:
     def granted(self) -> None:
         """The server has opened the channel."""
         self.link.refused_in_a_row = 0
+        self.link.most_held = max(self.link.most_held, self.link.channels)
 
     def release(self) -> None:
         """The channel is entirely closed, or was never opened. Only the first call counts."""
@@ -145,6 +155,12 @@ class ConnectionGroup:
     def crowded(self) -> bool:
         """Whether somebody waits for a channel to close, since no further connection is to be had."""
         return bool(self._waiting) and self._connecting is None
+
+    @property
+    def places(self) -> int | None:
+        """How many channels there can be at once, as far as is known; None where the server is known for no limit."""
+        limits = [limit for link in self._links if (limit := link.known_limit) is not None]
+        return max(limits) * self._size if limits else None
 
     async def acquire(self, *, reconnect: bool = True) -> Reservation:
         """Reserve a channel on a connection; release it when the channel is closed.

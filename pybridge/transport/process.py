@@ -162,3 +162,8 @@ class Limited(Protocol):
     def crowded(self) -> bool:
         """A start waits, and goes on only when a process of ours has ended."""
         ...
+
+    @property
+    def places(self) -> int | None:
+        """How many processes there can be at once, as far as is known; None where no limit is known."""
+        ...

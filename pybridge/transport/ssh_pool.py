@@ -111,6 +111,11 @@ class SshPool:
         """A start waits for a channel that only the end of another one can give."""
         return any(group.crowded for group in self._groups.values())
 
+    @property
+    def places(self) -> int | None:
+        """How many commands there can be at once, as far as is known; None where no limit is known."""
+        return self._groups["command"].places
+
     async def connect(self) -> None:
         """Make the first connection, if there is none.
 

@@ -109,6 +109,11 @@ class OpensshCarrier:
         return self._held_up > 0
 
     @property
+    def places(self) -> int | None:
+        """How many processes there can be at once, as far as is known; None where no limit is known."""
+        return self._limit or (None if self._delicate else _USUAL_CHANNELS)
+
+    @property
     def whose(self) -> str:
         """Whose connection is used, in words."""
         if isinstance(self._connection, BorrowedConnection):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from pybridge.errors import ProbeError
 from pybridge.host.checksums import PROGRAMS, posix_cksum
 from pybridge.host.framing import decode_text
+
+_SCRIPTS = Path(__file__).with_name("scripts")
 
 CANARY = b"pybridge\n"
 """What the probe has every checksum program digest before one is trusted."""
@@ -95,7 +97,7 @@ class Facts:
 @cache
 def script(name: str) -> str:
     """A script of this package without its comments, as it is sent."""
-    text = (resources.files("pybridge.host") / "scripts" / name).read_text(encoding="utf-8")
+    text = (_SCRIPTS / name).read_text(encoding="utf-8")
     lines = (line.partition(" # ")[0].strip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith("#"))
 

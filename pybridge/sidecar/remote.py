@@ -1,32 +1,29 @@
-"""The real remote folder: settings to SSH pool, host and session. Importing this is what takes time at the start."""
+"""The real remote folder: a host that was reached, and the tools that work there.
+
+Importing this takes time at the start, so it is loaded while the host is being reached.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 import posixpath
-from collections.abc import Mapping
 from typing import Any
 
-from pybridge import logs
 from pybridge.errors import RemoteError
-from pybridge.host.host import Host, HostOptions
-from pybridge.settings import Settings
+from pybridge.host.host import Host
 from pybridge.sidecar.calls import ToolCall
+from pybridge.sidecar.reaching import Reached
 from pybridge.sidecar.reverts import reverted_changes
 from pybridge.sidecar.target import LinkReport
-from pybridge.tools import registry, reverting, user_command
+from pybridge.tools import registry, user_command
 from pybridge.tools.conversation import Conversation, Point
-from pybridge.tools.mentions import delivery
 from pybridge.tools.mentions.user_message import UserMessage
 from pybridge.tools.session import Session, open_session
 from pybridge.tools.surroundings.descriptions import Where
 from pybridge.tools.surroundings.prompt import RemoteSurroundings
 from pybridge.tools.surroundings.remote import Surroundings, Wanted, platform
-from pybridge.transport.carriers import RemoteCarrier, find_route, make_carrier
-from pybridge.transport.credentials import Credentials
+from pybridge.transport.carriers import RemoteCarrier
 from pybridge.transport.ssh_pool import PoolState
 
 
@@ -55,6 +52,8 @@ class RemoteFolder:
 
     async def deliver(self, message: UserMessage) -> list[dict[str, Any]]:
         """The parts a user's message is to have; see `Target.deliver`."""
+        from pybridge.tools.mentions import delivery  # most sessions have none
+
         return await delivery.deliver(message, self._session, self.host)
 
     @property
@@ -76,6 +75,8 @@ class RemoteFolder:
 
     async def revert(self, point: Point | None, conversation: Conversation) -> dict[str, str]:
         """Follow OpenCode's /undo and /redo; see `Target.revert`."""
+        from pybridge.tools import reverting  # most sessions never take anything back
+
         return await reverting.revert(self._session, self.host, point, conversation, reverted_changes())
 
     def forget(self, session_id: str) -> None:
@@ -103,30 +104,19 @@ class RemoteFolder:
         await self._pool.close()
 
 
-async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], report: LinkReport) -> RemoteFolder:
-    """Connect to what REMOTE_* name.
+async def open_folder(reached: Reached, report: LinkReport) -> RemoteFolder:
+    """Open what is known of the files in the folder that `reached` leads to; if that fails, all is closed.
 
     Args:
-        env: REMOTE_* and PYBRIDGE_* variables.
-        secrets: those handed over apart.
         report: told when the link is lost and found again.
 
     Raises:
         RemoteError: with what to do about it.
     """
-    settings = Settings.from_environment(env, secrets)
-    logs.configure(settings.log_level, settings.secrets())
-    for handler in logging.getLogger().handlers:  # what OpenCode's user sees of standard error
-        handler.setFormatter(logs.RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
-    route = await asyncio.to_thread(find_route, settings)
-    credentials = Credentials.of(settings)
-    pool = make_carrier(route, credentials, settings, env={**os.environ, **env})
+    settings, target, pool = reached.settings, reached.route.target, reached.pool
     async with contextlib.AsyncExitStack() as undo:
-        undo.push_async_callback(pool.close)
-        options = HostOptions(workdir=settings.workdir, shell=settings.shell, login=settings.login)
-        host = await Host.connect(pool, options)
-        undo.push_async_callback(host.close)
-        session = await open_session(settings, host, target_slug=route.target.slug, host_name=str(route.target))
+        undo.push_async_callback(reached.close)
+        session = await open_session(settings, reached.host, target_slug=target.slug, host_name=str(target))
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:
@@ -138,4 +128,4 @@ async def connect_folder(env: Mapping[str, str], secrets: Mapping[str, str], rep
         report(state.value, error)
 
     pool.on_state = on_state  # before, the one who waits for us reports
-    return RemoteFolder(pool, host, session)
+    return RemoteFolder(pool, reached.host, session)

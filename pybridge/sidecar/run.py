@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 
+from pybridge.sidecar.idle_memory import keep_together
 from pybridge.sidecar.peer import Peer
 from pybridge.sidecar.service import Service
 from pybridge.sidecar.stdio import LineReader, Writer, claim
@@ -32,6 +33,7 @@ def main(connect: Connect = connect_remote) -> int:
     Returns:
         the exit code.
     """
+    keep_together()
     source, sink = claim()
     _leave_no_core()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -16,6 +16,7 @@ from pybridge.locations import write_private
 from pybridge.sidecar import mentions, reverts, user_commands
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.connection import LASTING, Connection
+from pybridge.sidecar.idle_memory import IdleMemory
 from pybridge.sidecar.jsonrpc import InvalidParams, InvalidRequest, RemoteFailure
 from pybridge.sidecar.peer import Incoming, Method, Peer
 from pybridge.sidecar.surroundings import Surroundings
@@ -45,6 +46,7 @@ class Service:
         self.user_shell = UserShell(self._run_user_command, self._report_user_commands)
         self._surroundings = Surroundings()
         self._turns = SessionTurns()
+        self._memory = IdleMemory(lambda: not self._turns.calls)
         self.ending = asyncio.Event()
         """Set once the shim has asked for the end."""
 
@@ -118,6 +120,7 @@ class Service:
             return await target.call(tool, args, call)
         finally:
             await call.finish()
+            self._memory.used()
 
     async def mentions(self, params: dict[str, Any], incoming: Incoming) -> dict[str, Any]:
         """The contents of a user's @file mentions; see `pybridge.sidecar.mentions.deliver`."""
@@ -218,6 +221,7 @@ class Service:
         self._state = {"state": state}
         if target is not None:
             self._state |= {"host": target.host, "workdir": target.workdir}
+            self._memory.used()
         if error is not None:
             self._state["error"] = str(error)
         self._notify()

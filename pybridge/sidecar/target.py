@@ -110,6 +110,16 @@ Connect = Callable[[Mapping[str, str], Mapping[str, str], LinkReport], Awaitable
 
 
 async def connect_remote(env: Mapping[str, str], secrets: Mapping[str, str], report: LinkReport) -> Target:
-    """Connect to the real remote folder; the modules it takes are loaded beside the protocol."""
-    remote = await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.remote")
-    return await remote.connect_folder(env, secrets, report)
+    """Connect to the real remote folder. Modules load beside the protocol, and the tools' beside the handshake."""
+    reaching = await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.reaching")
+    loading = asyncio.ensure_future(asyncio.to_thread(importlib.import_module, "pybridge.sidecar.remote"))
+    try:
+        reached = await reaching.reach(env, secrets)
+        try:
+            remote = await asyncio.shield(loading)
+        except BaseException:
+            await reached.close()
+            raise
+        return await remote.open_folder(reached, report)
+    finally:
+        await asyncio.wait([loading])

@@ -18,6 +18,11 @@ class SessionTurns:
         self._calls: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 
+    @property
+    def calls(self) -> int:
+        """How many calls are under way."""
+        return self._calls.total()
+
     @asynccontextmanager
     async def call(self, session_id: str, abort: asyncio.Event) -> AsyncIterator[None]:
         """Wait for the session's reverts, which end by themselves; then the body is one of its calls.

@@ -1,12 +1,37 @@
-"""Imports asyncssh without its, or its cryptography library's, words on standard error. Import asyncssh from here."""
+"""Imports asyncssh without its, or its cryptography library's, words on standard error. Import asyncssh from here.
+
+Nor does the import start programs: asyncssh looks for two optional libraries in a way that runs ldconfig, and where
+they are missing a C compiler and a linker, which takes longer than all the rest of it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sys
 import warnings
+from collections.abc import Iterator
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
+from pybridge.transport.shared_libraries import find_library
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    import ctypes.util
+
+    usual, ctypes.util.find_library = ctypes.util.find_library, find_library
+    # X.509 in SSH, which OpenSSH does not know. It needs a library more than we have, but loads megabytes first.
+    sys.modules["asyncssh.crypto.x509"] = None  # type: ignore[assignment]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        ctypes.util.find_library = usual
+        del sys.modules["asyncssh.crypto.x509"]
+
+
+with _quietly():
     import asyncssh
     from asyncssh import constants, encryption, kex, mac, public_key
 

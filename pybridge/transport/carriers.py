@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
 
 from pybridge.settings import Settings
 from pybridge.transport.credentials import Credentials
-from pybridge.transport.openssh.carrier import OpensshCarrier
-from pybridge.transport.openssh.command_line import read_command_line
-from pybridge.transport.openssh.configuration import Openssh, ask_ssh, typed_command
 from pybridge.transport.ssh_command import SshCommand, parse_ssh_command
 from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import SshTarget, resolve_target
 
+if TYPE_CHECKING:
+    from pybridge.transport.openssh.carrier import OpensshCarrier
+    from pybridge.transport.openssh.configuration import Openssh
+
 CONTROL_PATH = "PYBRIDGE_CONTROL_PATH"
 """Names the control socket of a connection that `pybridge launch` has opened in the terminal."""
 
-RemoteCarrier = SshPool | OpensshCarrier
+RemoteCarrier: TypeAlias = "SshPool | OpensshCarrier"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ def find_route(settings: Settings) -> Route:
         ConfigurationError: and CommandLineError: they cannot be read, or there is no ssh that can be used.
     """
     if settings.transport == "openssh":
+        # Loaded only where it is used: a start over asyncssh does without.
+        from pybridge.transport.openssh.command_line import read_command_line
+        from pybridge.transport.openssh.configuration import ask_ssh, typed_command
+
         openssh = ask_ssh(read_command_line(settings.ssh))
         return Route(typed_command(openssh.command), openssh.target, openssh)
     command = parse_ssh_command(settings.ssh)
@@ -66,6 +72,8 @@ def make_carrier(
         one_connection: as few connections as can be.
     """
     if route.openssh is not None:
+        from pybridge.transport.openssh.carrier import OpensshCarrier
+
         handed_over = env.get(CONTROL_PATH) or None
         return OpensshCarrier(route.openssh, credentials, handed_over=handed_over, terminal=terminal)
     return SshPool(

@@ -24,7 +24,9 @@ WAITED_SECONDS = 5.0
 LONGEST_SILENCE = 30.0
 """A link may be as silent before it is asked first, however long the user's keep-alives take."""
 
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
+"""How much longer than a link that is well it must have been silent before it is looked at, by itself."""
+
 _SLACK = 2.0
 
 
@@ -104,9 +106,13 @@ class Pulse:
             self._on_change()
 
     async def _look(self) -> None:
-        """Find out soon after the machine has slept, so that the next call need not, and the user sees it."""
+        """Find out soon after the machine has slept, so that the next call need not, and the user sees it.
+
+        Wakes up no more often than there are keep-alives: what was heard meanwhile only puts the next look off.
+        """
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            left = self._longest - self.silence
+            await asyncio.sleep(max(left, 0) + LOOK_SECONDS)
             await self.answers()
 
     def _hear(self) -> None:

@@ -9,7 +9,7 @@ import itertools
 from pathlib import Path
 from typing import Any, Self, cast
 
-from pybridge.sidecar.remote import connect_folder
+from pybridge.sidecar.target import connect_remote
 from tests.faults.judging import Told, Verdict, said_later, told_by
 from tests.faults.leftovers import records, temporaries
 from tests.faults.operations import NEXT, Operation
@@ -173,7 +173,7 @@ class Lane:
         self._warm_for.clear()
         ssh = remote_ssh(self._server, self.proxy)
         env = {"REMOTE_SSH": ssh, "REMOTE_WORKDIR": str(self.work), "REMOTE_LOGIN": "0"}
-        self.session = await connect_folder(env, {}, lambda state, error: None)
+        self.session = await connect_remote(env, {}, lambda state, error: None)
         self._connected.push_async_callback(self.session.close)
 
 

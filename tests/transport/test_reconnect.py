@@ -158,6 +158,7 @@ async def test_a_link_is_looked_at_after_a_sleep_though_nobody_calls(
     watched: Watched, sleep: Sleep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the badge is right, and the next call need not wait for it."""
+    monkeypatch.setattr(pulse, "LONGEST_SILENCE", 0.2)
     monkeypatch.setattr(pulse, "LOOK_SECONDS", 0.1)
     await run(watched.pool, "true")
     watched.proxy.forsake()

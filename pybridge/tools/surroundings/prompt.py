@@ -17,7 +17,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.sax.saxutils import unescape
 
 from pybridge.tools.instructions import Instruction
 from pybridge.tools.surroundings.local_project import LocalProject, is_own, is_url
@@ -201,7 +200,7 @@ class Prompt:
                 return match[0]
             if location[1].endswith("/%3Cbuilt-in%3E"):  # 1.15.0 takes the mark for a file of the local folder
                 return match[0].replace(location[1], "&lt;built-in&gt;")
-            return "" if self.local.has_skill(unescape(location[1])) else match[0]
+            return "" if self.local.has_skill(_unescaped(location[1])) else match[0]
 
         def items(match: re.Match[str]) -> str:
             return match[0].replace(match["items"], _SKILL.sub(corrected, match["items"]))
@@ -233,6 +232,11 @@ def _length(path: str, content: str) -> int:
         return len(held)
     after = _AFTER.search(content)
     return after.start() if after else len(content)
+
+
+def _unescaped(text: str) -> str:
+    # As xml.sax.saxutils has it, which would load the modules for HTTP and e-mail.
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _local_text(path: str) -> str | None:

@@ -17,9 +17,10 @@ LATENCY = 0.02
 """Round trip in seconds where another thing than latency grows: small, so that growth is not hidden."""
 
 _INTRO = (
-    "What one call takes while one thing grows by orders of magnitude, and the shape of that: *flat*, at most *linear*, "
-    "or *worse*. The shape comes from the figures: flat if the last one is no more than 1.6 times the least; linear if "
-    f"a power up to 1.2 fits the last three. The round trip is {milliseconds(LATENCY)} unless it is what grows."
+    "What one call takes while one thing grows by orders of magnitude, and the shape of that: *flat*, at most "
+    "*linear*, or *worse*. The shape comes from the figures: flat if the last one is no more than 1.6 times the least; "
+    "linear if a power up to 1.2 fits the last three. "
+    f"The round trip is {milliseconds(LATENCY)} unless it is what grows."
 )
 
 Timed = Callable[[Sidecar, int], Awaitable[float]]

@@ -16,6 +16,7 @@ import filelock
 from pybridge.locations import remove_abandoned
 from pybridge.mirror.journal_dropped import DroppedChange, remember_dropped
 from pybridge.mirror.journal_entry import ENTRY, from_json, read_key
+from pybridge.mirror.pace import paced
 from pybridge.mirror.process_lock import process_lock
 from pybridge.mirror.trimming import space_on_disk
 
@@ -75,7 +76,7 @@ def _trim(root: Path, max_bytes: int) -> int:
             total -= space if not names[file] else 0
     for target in {change.folder.parent for change in going}:
         remember_dropped(target, [_describe(change) for change in going if change.folder.parent == target])
-    for change in going:
+    for change in paced(going):
         # The entry first: what has none is taken for no change.
         with contextlib.suppress(OSError):
             (change.folder / ENTRY).unlink(missing_ok=True)
@@ -88,7 +89,7 @@ def _trim(root: Path, max_bytes: int) -> int:
 def _changes(target: Path) -> list[_Change]:
     found = []
     limit = time.time() - _YOUNG
-    for folder in target.iterdir():
+    for folder in paced(target.iterdir()):
         if read_key(folder.name) is None:
             continue
         with contextlib.suppress(OSError):

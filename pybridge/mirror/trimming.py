@@ -6,12 +6,14 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import filelock
 
 from pybridge.locations import TEMPORARY_PREFIX, remove_abandoned
 from pybridge.mirror.manifest import ENTRIES, LOCK
+from pybridge.mirror.pace import paced
 from pybridge.mirror.path_mapper import LONG, NAMES, TREES, PathMapper
 from pybridge.mirror.process_lock import process_lock
 
@@ -36,13 +38,13 @@ def trim(folder: Path, mapper: PathMapper, entry_file: Callable[[str], Path], ma
             remove_abandoned(folder)
             contents: list[tuple[float, int, Path]] = []
             for tree in TREES:
-                for file in _files(folder / tree):
+                for file in paced(_files(folder / tree)):
                     with contextlib.suppress(OSError):
                         stat = file.stat()
                         contents.append((stat.st_mtime, space_on_disk(stat.st_size), file))
             total = sum(space for _, space, _ in contents)
             kept: set[Path] = set()
-            for _, space, file in sorted(contents):
+            for _, space, file in paced(sorted(contents)):
                 entry = _entry_of(file, mapper, entry_file)
                 if total > max_bytes - max_bytes // 8 or entry is None:
                     total -= space
@@ -77,7 +79,7 @@ def _remove_orphans(folder: Path, kept: set[Path]) -> None:
     """Entries and stored names whose content is gone. Young ones may just be being written by another process."""
     limit = time.time() - _YOUNG
     names = {folder / NAMES / f"{file.name}.json" for file in _files(folder / LONG)}
-    for file in (*_files(folder / ENTRIES), *_files(folder / NAMES)):
+    for file in paced(chain(_files(folder / ENTRIES), _files(folder / NAMES))):
         if file not in kept and file not in names:
             with contextlib.suppress(OSError):
                 if file.stat().st_mtime < limit:

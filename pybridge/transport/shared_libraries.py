@@ -49,7 +49,8 @@ def _cached() -> list[str]:
         data = _CACHE.read_bytes()
     except OSError:
         return []
-    return [text.decode("ascii") for text in re.findall(rb"(?<=\0)lib[\x21-\x2e\x30-\x7e]+(?=\0)", data)]
+    # The names are the ends of the paths, in one table of strings with both.
+    return [text.decode("ascii") for text in re.findall(rb"(?<=[/\0])lib[\x21-\x2e\x30-\x7e]+(?=\0)", data)]
 
 
 def _listed(folders: list[str] | tuple[str, ...]) -> list[str]:

@@ -18,7 +18,8 @@ PATH = Path(__file__).resolve().parents[2] / "plugin" / "schemas.json"
 def generate() -> str:
     """The content of schemas.json: for each tool a description and a JSON Schema of its parameters."""
     tools = {
-        name: {"description": DESCRIPTIONS[name], "parameters": model.schema()} for name, model in ARGUMENTS.items()
+        name: {"description": DESCRIPTIONS[name], "parameters": model.model_json_schema(by_alias=True)}
+        for name, model in ARGUMENTS.items()
     }
     return json.dumps({"format": 1, "tools": tools}, indent=2, ensure_ascii=False) + "\n"
 

@@ -1,6 +1,6 @@
 """The remote folder behind the sidecar: from settings to a session that tools act on.
 
-No heavy imports here (asyncssh, the tools): the handshake with OpenCode does not wait for them.
+No heavy imports here (asyncssh, pydantic): the handshake with OpenCode does not wait for them.
 """
 
 from __future__ import annotations

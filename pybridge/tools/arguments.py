@@ -2,22 +2,21 @@
 
 OpenCode neither checks nor completes the arguments of plugin tools, so it happens here. The names, the required keys
 and the wording of a refusal are those of OpenCode 1.18's own tools: a model that knows them needs to learn nothing.
-
-There is little to it, so no library is used: each costs megabytes, and part of the start.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from pybridge.errors import ToolArgumentsError
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer JavaScript holds exactly."""
+
+ArgumentsT = TypeVar("ArgumentsT", bound="Arguments")
 
 
 def _shown(value: object) -> str:
@@ -29,24 +28,16 @@ def _shown(value: object) -> str:
         return f"a {type(value).__name__} that cannot be shown"
 
 
-def _encodable(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which no remote could be sent
-        raise ValueError("Input should be a valid string, unable to parse raw data as a unicode string") from None
-    return text
-
-
 def _string(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"Expected string, got {_shown(value)}")
-    return _encodable(value)
+    return value
 
 
 def _optional_string(value: object) -> object:
     if not isinstance(value, str):
         raise ValueError(f"Expected string | undefined, got {_shown(value)}")
-    return _encodable(value)
+    return value
 
 
 def _optional_boolean(value: object) -> object:
@@ -74,145 +65,88 @@ def _not_negative(value: object) -> int:
     return _integer(value, 0, "or equal to 0")
 
 
-class _UnfitError(ValueError):
-    """A key does not fit; the first one that does not."""
+_POSITIVE_SCHEMA = {"type": "integer", "exclusiveMinimum": 0, "maximum": MAX_SAFE_INTEGER}
+_NOT_NEGATIVE_SCHEMA = {"type": "integer", "minimum": 0, "maximum": MAX_SAFE_INTEGER}
 
-    def __init__(self, key: str, what: str) -> None:
-        super().__init__(what)
-        self.key = key
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of a tool's arguments: its name, what a value is checked and made right by, its JSON schema."""
-
-    name: str
-    check: Callable[[object], object]
-    schema: dict[str, Any]
+Text = Annotated[str, BeforeValidator(_string)]
+# A key may be left out, but null is no string: the defaults below are never validated, so None only means "left out".
+OptionalText = Annotated[str | None, BeforeValidator(_optional_string), WithJsonSchema({"type": "string"})]
+OptionalFlag = Annotated[bool | None, BeforeValidator(_optional_boolean), WithJsonSchema({"type": "boolean"})]
+OptionalPositive = Annotated[int | None, BeforeValidator(_positive), WithJsonSchema(_POSITIVE_SCHEMA)]
+OptionalNotNegative = Annotated[int | None, BeforeValidator(_not_negative), WithJsonSchema(_NOT_NEGATIVE_SCHEMA)]
 
 
-def _required(name: str, description: str) -> Any:
-    return dataclasses.field(metadata={"key": Key(name, _string, {"description": description, "type": "string"})})
+def _tidy(schema: dict[str, Any]) -> None:
+    """Leave in a JSON schema only what a model needs: no titles, no null defaults, no Python docstring."""
+    schema.pop("title", None)
+    schema.pop("description", None)
+    schema.setdefault("required", [])
+    for shape in schema.get("properties", {}).values():
+        shape.pop("title", None)
+        shape.pop("default", None)
 
 
-def _optional(name: str, description: str, check: Callable[[object], object], **schema: object) -> Any:
-    # A key may be left out, but null is no string: None only ever means "left out".
-    return dataclasses.field(default=None, metadata={"key": Key(name, check, {"description": description, **schema})})
-
-
-def _text(name: str, description: str) -> Any:
-    return _optional(name, description, _optional_string, type="string")
-
-
-def _flag(name: str, description: str) -> Any:
-    return _optional(name, description, _optional_boolean, type="boolean")
-
-
-def _positive_number(name: str, description: str) -> Any:
-    return _optional(name, description, _positive, exclusiveMinimum=0, maximum=MAX_SAFE_INTEGER, type="integer")
-
-
-def _number(name: str, description: str) -> Any:
-    return _optional(name, description, _not_negative, maximum=MAX_SAFE_INTEGER, minimum=0, type="integer")
-
-
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(BaseModel):
     """Base of all arguments: unknown keys are ignored, values are never changed into another type."""
 
-    @classmethod
-    def keys(cls) -> dict[str, Key]:
-        """The keys, in the order they are checked in, by the names of the attributes."""
-        return {field.name: field.metadata["key"] for field in dataclasses.fields(cls)}
-
-    @classmethod
-    def schema(cls) -> dict[str, Any]:
-        """What a model needs to know of them, as JSON schema."""
-        return {
-            "properties": {key.name: key.schema for key in cls.keys().values()},
-            "required": [key.name for key in cls.keys().values() if key.check is _string],
-            "type": "object",
-        }
-
-    @classmethod
-    def of(cls, raw: dict[str, Any]) -> Self:
-        """Those that a call names.
-
-        Raises:
-            _UnfitError: one of them does not fit.
-        """
-        values = {}
-        for attribute, key in cls.keys().items():
-            if key.name in raw:
-                try:
-                    values[attribute] = key.check(raw[key.name])
-                except ValueError as error:
-                    raise _UnfitError(key.name, str(error)) from None
-            elif key.check is _string:
-                raise _UnfitError(key.name, "Missing key")
-        return cls(**values)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, json_schema_extra=_tidy)
 
 
-@dataclass(frozen=True)
 class BashArguments(Arguments):
     """Arguments of bash; `timeout` in milliseconds."""
 
-    command: str = _required("command", "The shell command line to run")
-    timeout: int | None = _positive_number("timeout", "Milliseconds after which the command is ended")
-    workdir: str | None = _text(
-        "workdir", "Folder to run the command in, in place of `cd`. Without it: the project folder."
+    command: Text = Field(description="The shell command line to run")
+    timeout: OptionalPositive = Field(None, description="Milliseconds after which the command is ended")
+    workdir: OptionalText = Field(
+        None, description="Folder to run the command in, in place of `cd`. Without it: the project folder."
     )
 
 
-@dataclass(frozen=True)
 class GlobArguments(Arguments):
     """Arguments of glob."""
 
-    pattern: str = _required("pattern", "Glob pattern that file names are matched against")
-    path: str | None = _text("path", "Folder to look in. Leave it out for the project folder.")
+    pattern: Text = Field(description="Glob pattern that file names are matched against")
+    path: OptionalText = Field(None, description="Folder to look in. Leave it out for the project folder.")
 
 
-@dataclass(frozen=True)
 class GrepArguments(Arguments):
     """Arguments of grep."""
 
-    pattern: str = _required("pattern", "Regular expression to look for in file contents")
-    path: str | None = _text("path", "Folder or file to look in. Leave it out for the project folder.")
-    include: str | None = _text("include", 'Glob pattern of the files to look at, as in "*.py" or "*.{c,h}"')
+    pattern: Text = Field(description="Regular expression to look for in file contents")
+    path: OptionalText = Field(None, description="Folder or file to look in. Leave it out for the project folder.")
+    include: OptionalText = Field(None, description='Glob pattern of the files to look at, as in "*.py" or "*.{c,h}"')
 
 
-@dataclass(frozen=True)
 class ReadArguments(Arguments):
     """Arguments of read; `offset` is the first line (or folder entry), counted from 1."""
 
-    file_path: str = _required("filePath", "Absolute path of the file or folder")
-    offset: int | None = _number("offset", "First line to show, counted from 1")
-    limit: int | None = _number("limit", "How many lines to show at most (2000 when left out)")
+    file_path: Text = Field(alias="filePath", description="Absolute path of the file or folder")
+    offset: OptionalNotNegative = Field(None, description="First line to show, counted from 1")
+    limit: OptionalNotNegative = Field(None, description="How many lines to show at most (2000 when left out)")
 
 
-@dataclass(frozen=True)
 class WriteArguments(Arguments):
     """Arguments of write."""
 
-    content: str = _required("content", "The whole new content of the file")
-    file_path: str = _required("filePath", "Absolute path of the file")
+    content: Text = Field(description="The whole new content of the file")
+    file_path: Text = Field(alias="filePath", description="Absolute path of the file")
 
 
-@dataclass(frozen=True)
 class EditArguments(Arguments):
     """Arguments of edit."""
 
-    file_path: str = _required("filePath", "Absolute path of the file to change")
-    old_string: str = _required("oldString", "The text to be replaced")
-    new_string: str = _required("newString", "The text to put there, different from oldString")
-    replace_all: bool | None = _flag("replaceAll", "Replace every occurrence of oldString (false when left out)")
+    file_path: Text = Field(alias="filePath", description="Absolute path of the file to change")
+    old_string: Text = Field(alias="oldString", description="The text to be replaced")
+    new_string: Text = Field(alias="newString", description="The text to put there, different from oldString")
+    replace_all: OptionalFlag = Field(
+        None, alias="replaceAll", description="Replace every occurrence of oldString (false when left out)"
+    )
 
 
-@dataclass(frozen=True)
 class ApplyPatchArguments(Arguments):
     """Arguments of apply_patch."""
 
-    patch_text: str = _required("patchText", "The whole patch: every change to every file")
+    patch_text: Text = Field(alias="patchText", description="The whole patch: every change to every file")
 
 
 ARGUMENTS: dict[str, type[Arguments]] = {
@@ -224,7 +158,7 @@ ARGUMENTS: dict[str, type[Arguments]] = {
     "edit": EditArguments,
     "apply_patch": ApplyPatchArguments,
 }
-"""The arguments of each tool, by the name OpenCode calls it."""
+"""The arguments model of each tool, by the name OpenCode calls it."""
 
 
 def parse_arguments(tool: str, raw: object) -> Arguments:
@@ -237,16 +171,21 @@ def parse_arguments(tool: str, raw: object) -> Arguments:
     Raises:
         ToolArgumentsError: they do not fit; worded as OpenCode words it, naming the first key that does not.
     """
+    model = ARGUMENTS[tool]
     if not isinstance(raw, dict):
-        raise _refusal(tool, f"Expected object, got {_shown(raw)}")
+        raise _refusal(tool, f"Expected object, got {_shown(raw)}", ())
+    known = {field.alias or name for name, field in model.model_fields.items()}
     try:
-        return ARGUMENTS[tool].of(raw)
-    except _UnfitError as error:
-        raise _refusal(tool, str(error), error.key) from None
+        return model.model_validate({key: value for key, value in raw.items() if key in known})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    if first["type"] == "missing":
+        raise _refusal(tool, "Missing key", first["loc"])
+    raise _refusal(tool, str(first.get("ctx", {}).get("error", first["msg"])), first["loc"])
 
 
-def _refusal(tool: str, what: str, key: str | None = None) -> ToolArgumentsError:
-    where = "" if key is None else f"\n  at [{_shown(key)}]"
+def _refusal(tool: str, what: str, path: tuple[int | str, ...]) -> ToolArgumentsError:
+    where = f"\n  at {''.join(f'[{_shown(key)}]' for key in path)}" if path else ""
     return ToolArgumentsError(
         f"The {tool} tool was called with invalid arguments: SchemaError({what}{where}).\n"
         "Please rewrite the input so it satisfies the expected schema."

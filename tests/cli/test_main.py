@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 def test_the_sidecar_starts_without_the_command_lines_weight() -> None:
     code = (
         "import sys, pybridge.sidecar.run as run\n"
-        "run.main = lambda: print(sorted({'typer', 'rich', 'asyncssh'} & set(sys.modules))) or 5\n"
+        "run.main = lambda: print(sorted({'typer', 'rich', 'asyncssh', 'pydantic'} & set(sys.modules))) or 5\n"
         "sys.argv = ['pybridge', 'sidecar']\n"
         "from pybridge.cli.main import main\n"
         "main()\n"

@@ -216,7 +216,7 @@ def test_descriptions_are_opencodes_own_and_true_for_the_remote(serving: Serving
     assert "from the filesystem of the remote host" in read
     assert "local filesystem" not in json.dumps(request.body["tools"])
     for name in ("bash", "edit", "glob", "grep", "read", "write"):
-        schema = ARGUMENTS[name].schema()
+        schema = ARGUMENTS[name].model_json_schema()
         offered = request.tools[name]["parameters"]
         assert offered["required"] == schema["required"]
         assert list(offered["properties"]) == list(schema["properties"])

@@ -115,7 +115,7 @@ _JSON = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
     max_leaves=6,
 )  # fmt: skip
-_KEYS = sorted({key.name for model in ARGUMENTS.values() for key in model.keys().values()})
+_KEYS = sorted({field.alias or name for model in ARGUMENTS.values() for name, field in model.model_fields.items()})
 
 
 def test_any_json_is_arguments_or_refused(request: pytest.FixtureRequest) -> None:

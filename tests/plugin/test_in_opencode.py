@@ -57,7 +57,7 @@ def test_the_model_is_offered_the_schemas_of_the_python_models(tmp_path: Path, v
         seen |= {name: tool for name, tool in run.requests[0].tools.items() if name in TOOLS}
     assert sorted(seen) == TOOLS
     for name, tool in seen.items():
-        expected = ARGUMENTS[name].schema()
+        expected = ARGUMENTS[name].model_json_schema()
         assert sorted(tool["parameters"]["properties"]) == sorted(expected["properties"]), name
         assert sorted(tool["parameters"]["required"]) == sorted(expected["required"]), name
 

@@ -70,7 +70,7 @@ async def test_tools_known_without_the_schemas_are_those_with(copy: Path, tmp_pa
         await plugin.load()
         for tool in TOOLS:
             args = (await plugin.do("definition", name="a", tool=tool))["args"]
-            assert sorted(args) == sorted(ARGUMENTS[tool].schema()["required"])
+            assert sorted(args) == sorted(ARGUMENTS[tool].model_json_schema()["required"])
 
 
 async def test_secrets_leave_the_environment_and_reach_the_sidecar_apart(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ async def test_ours_gets_what_the_built_in_tool_says(tmp_path: Path) -> None:
     async with Plugin(fake_python(tmp_path)) as plugin:
         await plugin.load(directory=LOCAL)
         answer = await plugin.do("definition", name="a", tool="bash", builtIn=shown)
-    definition, schema = answer["definition"], ARGUMENTS["bash"].schema()
+    definition, schema = answer["definition"], ARGUMENTS["bash"].model_json_schema()
     assert definition["description"] == (
         "Runs it.\n\nBe aware: OS: freebsd, Shell: zsh, Remote host: pretended.example\n\n"
         "Use `/tmp/pybridge-temporary` for temporary work outside the workspace.\n"
@@ -62,7 +62,7 @@ async def test_an_unknown_kind_of_schema_does_no_harm(tmp_path: Path, schema: ob
         await plugin.load(directory=LOCAL)
         shown = {"description": BASH, "parameters": schema}
         answer = await plugin.do("definition", name="a", tool="bash", builtIn=shown)
-        assert answer["definition"]["jsonSchema"] == ARGUMENTS["bash"].schema()
+        assert answer["definition"]["jsonSchema"] == ARGUMENTS["bash"].model_json_schema()
 
 
 async def test_the_prompt_has_the_remotes_surroundings(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ async def test_definitions_have_the_schema_of_the_python_models(tmp_path: Path) 
     async with Plugin(fake_python(tmp_path)) as plugin:
         await plugin.load()
         for tool in TOOLS:
-            expected = ARGUMENTS[tool].schema()
+            expected = ARGUMENTS[tool].model_json_schema()
             answer = await plugin.do("definition", name="a", tool=tool)
             assert answer["definition"]["jsonSchema"] == expected
             assert answer["args"] == expected["properties"]

@@ -346,7 +346,7 @@ class TestRealProgram:
             assert "REMOTE_POOL_FILE_SIZE" in error["message"]
 
     async def test_heavy_modules_are_not_needed_for_the_handshake(self) -> None:
-        code = "import sys, pybridge.sidecar.run; print({'asyncssh', 'typer'} & set(sys.modules))"
+        code = "import sys, pybridge.sidecar.run; print({'asyncssh', 'pydantic', 'typer'} & set(sys.modules))"
         done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], capture_output=True, text=True)
         assert done.stdout.strip() == "set()"
 

@@ -197,7 +197,7 @@ class _Reader:
             if self._attached > MAX_ATTACHED:
                 return ToolError("The message has too many large images already.", next_step="Use the read tool.")
             try:
-                result = await read.execute(ReadArguments.of(wanted.arguments()), self._context, self._session)
+                result = await read.execute(ReadArguments(**wanted.arguments()), self._context, self._session)
             except RemoteError as error:
                 return error
             self._attached += sum(len(file.url) for file in result.attachments)

@@ -16,7 +16,7 @@ from pybridge.demo.sidecar_client import CallError, SidecarClient
 SESSIONS = 8
 """OpenCode sessions that call side by side."""
 
-_FILES = 40
+FILES = 40
 _PROC = Path("/proc")
 
 
@@ -71,7 +71,7 @@ class Soak:
         for turn in itertools.count():
             if self.calls >= target:
                 return
-            for tool, arguments, fails in self._mix(f"{session}-{turn % (_FILES // SESSIONS)}", turn):
+            for tool, arguments, fails in self._mix(f"{session}-{turn % (FILES // SESSIONS)}", turn):
                 self.calls += 1
                 await self._call(f"ses_{session}", tool, arguments, fails)
 

@@ -17,7 +17,7 @@ from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.demo.sidecar_client import SidecarClient
 from pybridge.sidecar.idle_memory import IDLE_SECONDS
 from tests.kit.pools import rewrite_known_hosts, until
-from tests.kit.soak import Soak
+from tests.kit.soak import FILES, Soak
 from tests.kit.sshd import SshServer
 from tests.tools.opened import opened
 
@@ -33,7 +33,8 @@ HEAVY = (
     "tree_sitter",
     "keyring",
 )
-IDLE_MIB = 60
+IDLE_MIB = 64
+"""pydantic and cryptography are half of what there is."""
 SPARE_PROCESSES = 8
 """Another connection, or a control shell that is kept: they are few, however many the calls."""
 
@@ -129,7 +130,7 @@ async def test_nothing_grows(resting: Resting, calls: int) -> None:
     after = resting.soak.holdings()
     assert after.descriptors <= before.descriptors + SPARE_DESCRIPTORS
     assert after.threads <= before.threads + SPARE_THREADS
-    assert after.remote_files == before.remote_files
+    assert after.remote_files <= FILES + 1
     assert after.resident < before.resident + 4 * 2**20
 
 

@@ -45,7 +45,7 @@ async def test_without_a_delay_nothing_stands_between(place: Place) -> None:
 
 async def test_round_trips_of_an_operation_are_counted(place: Place) -> None:
     """A command is one for us, and at least two for whoever opens a channel first."""
-    round_trip = 0.05
+    round_trip = 0.1
     found = {}
     for name in (OWN, "asyncssh"):
         async with place.link(round_trip) as link, Adapter(name, COMMANDS[name], place.scratch / name) as adapter:

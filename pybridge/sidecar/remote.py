@@ -120,7 +120,7 @@ async def open_folder(reached: Reached, report: LinkReport) -> RemoteFolder:
         undo.pop_all()
 
     def on_state(state: PoolState, error: RemoteError | None) -> None:
-        host.files.known_files.forget_all()  # others have all the time that the link is away
+        reached.host.files.known_files.forget_all()  # others have all the time that the link is away
         if state is PoolState.READY:
             session.sweeper.link_is_back()
             if session.temporary is not None:

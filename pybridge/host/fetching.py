@@ -26,7 +26,8 @@ def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
         # It was read from a local file, and becomes part of a script.
         if algorithm == facts.algorithm and _DIGEST.fullmatch(digest):
             held = digest
-        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker}")
+        names = " 1" if request.entries else ""
+        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker}{names}")
     return "\n".join(lines)
 
 
@@ -85,6 +86,8 @@ def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, req
         return Fetched(path, real, stat, error=unreadable)
     if how == b"u":
         return Fetched(path, real, stat, version=request.held, unchanged=True)
+    if how == b"l":
+        return Fetched(path, real, stat, entries=_entries(bytes(memoryview(output)[at:stop])))
     if how != b"y":
         return Fetched(path, real, stat)
     if size > request.max_bytes:
@@ -192,4 +195,10 @@ def parse_list(output: bytes, status: int, path: str) -> list[Entry]:
             raise FilePermissionError(
                 f"Permission denied: {path}", path=path, next_step="The remote user may not list this folder."
             )
-    return [Entry(decode_text(name[1:]), name[:1] == b"d") for name in output.split(b"\0") if name[:1] in (b"d", b"f")]
+    return list(_entries(output))
+
+
+def _entries(output: bytes) -> tuple[Entry, ...]:
+    """What `pb_list` printed."""
+    names = (name for name in output.split(b"\0") if name[:1] in (b"d", b"f"))
+    return tuple(Entry(decode_text(name[1:]), name[:1] == b"d") for name in names)

@@ -56,6 +56,7 @@ class FileReader:
             return []
         marker, epoch = new_marker(), self.known_files.epoch
         timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
+        timeout += sum(r.entries for r in requests) * DEFAULT_TIMEOUT
         reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
         answers = parse_fetched(reply.output, requests, self._facts, marker)
         for answer in answers:
@@ -104,7 +105,7 @@ class FileReader:
         return parse_list(reply.stdout, reply.status, path)
 
     def _remember(self, answer: Fetched) -> None:
-        self._real[answer.path] = replace(answer, content=None, siblings=())
+        self._real[answer.path] = replace(answer, content=None, siblings=(), entries=None)
         self._real.move_to_end(answer.path)
         while len(self._real) > _REMEMBERED:
             self._real.popitem(last=False)

@@ -56,11 +56,13 @@ class Fetch:
         path: remote absolute path.
         held: the version whose content the caller has; the same version there is answered without content.
         max_bytes: a larger file is answered without content (`content` None, `version` None).
+        entries: what is in it is wanted, should it be a folder.
     """
 
     path: str
     held: FileVersion | None = None
     max_bytes: int = 8 * 1024 * 1024
+    entries: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Fetched:
         error: why it could not be read although it exists (permission, I/O error): raise it.
         siblings: for a missing file, names in its folder (bounded), for "Did you mean".
         nearest: for a missing file, the nearest folder above it that is there.
+        entries: what is in a folder, in no order that matters, where that was asked for and could be told.
     """
 
     path: str
@@ -88,6 +91,7 @@ class Fetched:
     error: Exception | None = None
     siblings: tuple[str, ...] = ()
     nearest: str = ""
+    entries: tuple[Entry, ...] | None = None
 
     @property
     def kind(self) -> FileKind:

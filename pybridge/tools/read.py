@@ -56,15 +56,15 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     title = relative(session, path)
     folders = instruction_files.folders_of(path, session.workdir)
     unknown = session.instructions.to_look_at(context, folders)
-    file, *nearby = await fetch(session, [path, *instruction_files.candidates(unknown)], WHOLE_BYTES)
+    file, *nearby = await fetch(session, [path, *instruction_files.candidates(unknown)], WHOLE_BYTES, entries=True)
     await ask_read(session, context, file)
     await mirror(session, [file, *nearby])
     require_readable(file)
     if file.kind is FileKind.MISSING:
         raise _missing(file, shown_as)
     if file.kind is FileKind.DIRECTORY:
-        entries = [(entry.name, entry.directory) for entry in await session.host.files.list(path)]
-        return folder_result(args, shown_as, title, entries)
+        entries = file.entries if file.entries is not None else await session.host.files.list(path)
+        return folder_result(args, shown_as, title, [(entry.name, entry.directory) for entry in entries])
     piece = None if file.content is not None else await _slice(args, session, file)
     head = file.content if file.content is not None else piece.head if piece is not None else b""
     name = posixpath.basename(file.real)

@@ -43,6 +43,7 @@ async def test_D25_hostile_names_are_read_written_listed_and_removed(host: Host,
     fetched = await host.files.fetch_one(path)
     assert (fetched.content, fetched.real) == (b"one\0\xff", path)
     assert await host.files.list(str(tmp_path)) == [Entry(name, False)]
+    assert (await host.files.fetch_one(str(tmp_path), entries=True)).entries == (Entry(name, False),)
     assert fetched.version is not None
     await host.files.apply([Change(path, fetched.version, b"two")])
     assert Path(os.fsdecode(path.encode("utf-8", "surrogateescape"))).read_bytes() == b"two"
@@ -97,6 +98,21 @@ async def test_proc_files_have_content_although_their_size_is_zero(host: Host) -
     fetched = await host.files.fetch_one("/proc/version")
     assert fetched.content is not None
     assert fetched.content.startswith(b"Linux")
+
+
+async def test_a_folder_is_looked_at_and_listed_in_one_round_trip(host: Host, tmp_path: Path) -> None:
+    for name in ("sub", "empty"):
+        (tmp_path / name).mkdir()
+    names = {f"{number}-{'x' * 200}" for number in range(200)}
+    for name in names:
+        (tmp_path / "sub" / name).touch()
+    (tmp_path / "sub" / "folder").symlink_to("..")
+    asked = ["sub", "empty", "none", f"sub/{min(names)}"]
+    sub, empty, none, file = await host.files.fetch([Fetch(f"{tmp_path}/{name}", entries=True) for name in asked])
+    assert sub.entries is not None
+    assert set(sub.entries) == {Entry("folder", True), *(Entry(name, False) for name in names)}
+    assert (empty.entries, none.entries, file.entries, file.content) == ((), None, None, b"")
+    assert (await host.files.fetch_one(str(tmp_path))).entries is None
 
 
 async def test_folders_that_cannot_be_listed_say_why(host: Host, tmp_path: Path) -> None:

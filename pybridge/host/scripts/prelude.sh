@@ -105,9 +105,9 @@ pb_names() {
 }
 
 # One file: KIND NUL REAL NUL STAT NUL HOW NUL [content or names] NUL MARKER SP STATUS LF
-# KIND f d s m; HOW: y content follows, u unchanged, b too big, e unreadable, n none;
+# KIND f d s m; HOW: y content follows, u unchanged, b too big, e unreadable, l a folder's names follow, n none;
 # for a missing file: absent, denied, notdir, loop (a symlink that leads nowhere); STAT is the nearest folder there is
-pb_fetch() { # path held max marker
+pb_fetch() { # path held max marker list
   pb_real "$1"
   pb_f=$R pb_rc=0
   if [ ! -e "$pb_f" ]; then
@@ -129,6 +129,7 @@ pb_fetch() { # path held max marker
     pb_c=n
     if [ -d "$pb_f" ]; then
       pb_k=d
+      [ -n "$5" ] && [ -r "$pb_f" ] && [ -x "$pb_f" ] && pb_c=l
     elif [ -f "$pb_f" ]; then
       pb_k=f pb_c=y
       if [ ! -r "$pb_f" ]; then
@@ -143,7 +144,9 @@ pb_fetch() { # path held max marker
       pb_k=s
     fi
     printf '%s\000%s\000%s\000%s\000' "$pb_k" "$pb_f" "$S" "$pb_c"
-    if [ "$pb_c" = y ]; then
+    if [ "$pb_c" = l ]; then
+      pb_list "$pb_f"
+    elif [ "$pb_c" = y ]; then
       if [ "$PB_HC" = 1 ]; then
         head -c $(($3 + 1)) "$pb_f"
       else

@@ -172,3 +172,13 @@ async def test_what_follows_binary_data_is_not_text(remote: LocalRemote, tree: P
     (tree / "binary later").write_bytes(b"hay\n" * 40_000 + b"\0\nneedle\n")
     found = await remote.search.grep("needle", str(tree), include="binary*")
     assert found.matches == ()
+
+
+async def test_one_binary_file_among_many_takes_no_other_with_it(remote: LocalRemote, tree: Path) -> None:
+    names = [f"many/f{number:02}" for number in range(60)] + ["many/colon:1:x", "many/new\nline"]
+    for name in names:
+        _write(tree, name, "hay\nneedle\n" * 2)
+    (tree / "many/f30x").write_bytes(b"\0needle\n")
+    found = await remote.search.grep("needle", str(tree / "many"), limit=500)
+    lines = sorted((match.path.removeprefix(f"{tree}/"), match.line) for match in found.matches)
+    assert lines == sorted((name, line) for name in names for line in (2, 4))

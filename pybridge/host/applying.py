@@ -10,7 +10,6 @@ the new one is verified.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import logging
 import posixpath
@@ -35,7 +34,7 @@ from pybridge.errors import (
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
 from pybridge.host.fetching import parse_stat
-from pybridge.host.framing import Reply, decode_text, quote
+from pybridge.host.framing import Reply, decode_text
 from pybridge.host.model import ABSENT, Change, FileVersion, Stat
 
 log = logging.getLogger(__name__)
@@ -123,85 +122,6 @@ def top_folder(folder: str, nearest: str) -> str:
         return ""
     below = folder[len(posixpath.join(nearest, "")) :]
     return posixpath.join(nearest, below.partition("/")[0])
-
-
-def apply_script(steps: Sequence[Step], facts: Facts) -> str:
-    """The request's script for `steps`; all of them are made or none."""
-    several = "1" if len(steps) > 1 else "0"
-    # The last one goes first: folders may lie in those made before.
-    backwards = list(reversed(list(enumerate(steps))))
-    undo = [f'pb_undo {i} "$P{i}" "$L{i}" {_digest(s.version)}' for i, s in backwards]
-    undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
-    # The remote's environment may hold variables of these names. A dead link must not stop a rollback half-way.
-    unset = " ".join(f"{name}{i}=" for i in range(len(steps)) for name in "GHMTX")
-    # What was uploaded ahead of the request has made its folders already.
-    uploaded = "".join(
-        f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in enumerate(steps) if s.uploaded is not None
-    )
-    # Each path is sent once, however often it is used: a server may take no more than 24 KB before it answers.
-    paths = [
-        f"P{i}={quote(s.change.path)} L{i}={f'$P{i}' if s.real == s.change.path else quote(s.real)}"
-        for i, s in enumerate(steps)
-    ]
-    lines = [f"{facts.settings} C= F= {unset}{uploaded}", *paths, "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
-    checks = [f'pb_check {i} "$P{i}" "$L{i}" {_digest(s.change.expected)}' for i, s in enumerate(steps)]
-    lines += ["pb_check_all() {", *checks, "}"]
-    # Nothing of ours goes into a folder that has become another one since it was looked at, temporaries included.
-    folders = {posixpath.dirname(step.real) for step in steps if step.change.content is not None}
-    lines += [f"pb_same {quote(folder)}" for folder in sorted(folders)]
-    conflict = "printf 'conflict%s\\n' \"$C\"; pb_abort; exit 0; fi"
-    lines.append(f'if [ -n "$F" ]; then pb_check_all; [ -n "$C" ] || C=" 0"; {conflict}')
-    for index, step in enumerate(steps):
-        lines += _stage(index, step, facts)
-    for index, step in enumerate(steps):
-        if step.change.content is not None:
-            lines.append(
-                f'pb_prepare {index} "$L{index}" {_digest(step.change.expected)}'
-                f" {'-' if step.creation_umask else f'{step.mode:o}'}"
-                f" {quote(posixpath.dirname(step.real).rstrip('/'))}"
-            )
-    lines += ["pb_check_all", f'if [ -n "$C" ]; then {conflict}']
-    for index, step in enumerate(steps):
-        if step.change.content is None:
-            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} {_digest(step.change.expected)}')
-        else:
-            digests = f"{_digest(step.change.expected)} {_digest(step.version)}"
-            lines.append(f'pb_put {index} "$L{index}" {digests} {several}')
-    for index in range(len(steps)):
-        lines.append(f'rm -f "$T{index}" "$T{index}-old" "$T{index}-was"')
-    told = "printf 'made %s %s\\n'"
-    lines += [f'pb_stat "$L{i}"; {told} {i} "$S"' for i, s in enumerate(steps) if s.creates]
-    lines.append("printf 'done\\n'")
-    return "\n".join(lines)
-
-
-def _digest(version: FileVersion) -> str:
-    return "absent" if version == ABSENT else version.digest.partition(":")[2]
-
-
-def _stage(index: int, step: Step, facts: Facts) -> list[str]:
-    content = step.change.content
-    if content is None:
-        return []
-    lines = []
-    if step.creates:
-        lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
-    if step.uploaded is not None:
-        return [*lines, f"pb_staged {index} {quote(step.uploaded)} {_digest(step.version)}"]
-    elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
-    words = f"{quote(step.temporary)} {elsewhere} {_digest(step.version)} {step.creation_umask}"
-    lines.append(f"pb_stage {index} {words} <<'PB_END'")
-    lines.append(encode_content(content, facts))
-    lines.append("PB_END")
-    return lines
-
-
-def encode_content(content: bytes, facts: Facts) -> str:
-    """`content` in the form the remote's decoder reads from a heredoc."""
-    if facts.decoder != "pb_octal":
-        return base64.encodebytes(content).decode("ascii").rstrip("\n")
-    escapes = [f"\\{byte:03o}" for byte in content]
-    return "\n".join("".join(escapes[i : i + 60]) for i in range(0, len(escapes), 60))
 
 
 def conflicts(reply: Reply, steps: Sequence[Step]) -> list[Step]:

@@ -19,7 +19,8 @@ from pybridge.errors import (
     SpecialFileError,
     UnverifiedWriteError,
 )
-from pybridge.host.applying import Step, apply_script, conflicts, created, failure, plan
+from pybridge.host.apply_script import apply_script
+from pybridge.host.applying import Step, conflicts, created, failure, plan
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
 from pybridge.host.file_reader import SLOWEST_BYTES_PER_SECOND

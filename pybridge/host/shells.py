@@ -18,6 +18,9 @@ from pybridge.host.framing import Reply
 from pybridge.host.login_shell import OTHER_WAYS, NoShellError
 from pybridge.host.shell_carrier import NoRoomError, ShellCarrier
 
+PRELUDE = ("prelude.sh", "apply.sh", "apply_together.sh")
+"""The scripts whose functions every control shell knows."""
+
 PROBE_TIMEOUT = 20.0
 USUAL_SHELLS = 3
 """Started as soon as they are needed, and kept."""
@@ -270,4 +273,4 @@ def _closing() -> ConnectionLostError:
 
 
 def _prelude() -> str:
-    return script("prelude.sh") + "\n" + script("apply.sh")
+    return "\n".join(script(name) for name in PRELUDE)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pybridge.errors import ProbeError
 from pybridge.host.facts import parse_probe, probe_script, script
 from pybridge.host.place import parse_place, place_script
+from pybridge.host.shells import PRELUDE
 from tests.kit.counterparts import need
 
 pytestmark = pytest.mark.unit
@@ -22,7 +23,7 @@ SHELLS = [("dash",), ("bash", "--posix"), ("busybox", "ash")]
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 def test_the_probe_runs_silently_in(shell: tuple[str, ...]) -> None:
     program = need(shell[0])
-    text = script("prelude.sh") + "\n" + script("apply.sh") + "\n" + probe_script()
+    text = "\n".join([*(script(name) for name in PRELUDE), probe_script()])
     done = subprocess.run([program, *shell[1:]], input=text.encode(), capture_output=True, check=True)
     assert done.stderr == b""
     facts = parse_probe(done.stdout)

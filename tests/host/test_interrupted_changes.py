@@ -15,7 +15,8 @@ from pybridge.errors import (
     OutcomeUnknownError,
     RemoteTimeoutError,
 )
-from pybridge.host.applying import apply_script, conflicts, plan
+from pybridge.host.apply_script import apply_script
+from pybridge.host.applying import conflicts, plan
 from pybridge.host.checksums import version_of
 from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.facts import parse_probe, script
@@ -25,7 +26,7 @@ from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
 from pybridge.host.recovery import UnfinishedRequest
 from pybridge.host.safeguards import NoRecords
 from pybridge.host.settling import NothingWrittenError
-from pybridge.host.shells import MOST_SHELLS
+from pybridge.host.shells import MOST_SHELLS, PRELUDE
 from pybridge.mirror.sweep import sweep
 from pybridge.mirror.temporaries import TemporaryRecords
 from tests.host.conftest import connected, local_host
@@ -191,7 +192,8 @@ async def test_law2_a_rollback_is_finished_although_the_link_is_dead(local: Host
         Change(str(failing), ABSENT, b"3"),
     ]
     steps = [plan(change, change.path, 0o644, local.facts) for change in changes]
-    request = f"{script('prelude.sh')}\n{script('apply.sh')}\n({apply_script(steps, local.facts)}\n)\n"
+    prelude = "\n".join(script(name) for name in PRELUDE)
+    request = f"{prelude}\n({apply_script(steps, local.facts)}\n)\n"
     reading, writing = os.pipe()
     os.close(reading)
     shell = await asyncio.create_subprocess_exec(

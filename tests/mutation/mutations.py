@@ -124,13 +124,13 @@ MUTATIONS = (
         'if [ "$5" = 1 ]; then',
         "if false; then",
         (f"{IN_APPLYING}test_law3_one_file_by_two_names_in_one_request_is_not_overwritten[dash]",),
-        also=('if [ "$pb_l" = 1 ]; then', "if false; then"),
+        also=('[ "$D" = "$2" ] || pb_conflict "$1"', ":"),
     ),
     Mutation(
         "what was replaced is looked at once more",
         APPLY,
-        'if [ "$pb_l" = 1 ]; then',
-        "if false; then",
+        '[ "$D" = "$2" ] || pb_conflict "$1"',
+        ":",
         (f"{IN_LOOKED_AT}test_law3_what_is_written_into_the_file_in_the_last_moment_comes_back",),
     ),
     Mutation(

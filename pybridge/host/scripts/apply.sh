@@ -1,6 +1,7 @@
 # Functions of a compare-and-swap request (host/applying.py makes the calls). Per change I, in variables with that
 # suffix: T the staged temporary, H how it will get there (link, move, refill, remove), M its final mode,
-# B whether a backup was asked for, X what has been done.
+# B whether a backup was asked for, X what has been done, O and N what pb_stat says of the target and of the temporary,
+# where it has been asked already (see apply_together.sh).
 
 pb_fail() { # index stage
   printf 'error %s %s\n' "$1" "$2"
@@ -37,7 +38,8 @@ pb_create() {
   (umask "${2:-077}"; set -C; : > "$1")
 }
 
-# new content from standard input to the temporary $2, else to $3 (the folder is not writable), checked against $4
+# new content from standard input to the temporary $2, else to $3 (the folder is not writable), checked against $4, or
+# later where that is empty
 pb_stage() { # index temp elsewhere digest umask
   if pb_create "$2" "$5" 2>/dev/null; then
     eval "T$1=\$2"
@@ -49,7 +51,7 @@ pb_stage() { # index temp elsewhere digest umask
   fi
   eval "pb_t=\$T$1"
   $PB_DEC > "$pb_t" || pb_fail "$1" stage
-  pb_staged "$1" "$pb_t" "$4"
+  [ -z "$4" ] || pb_staged "$1" "$pb_t" "$4"
 }
 
 # a temporary uploaded before: only checked
@@ -70,8 +72,9 @@ pb_prepare() { # index real old-digest new-mode folder
   [ -f "$2" ] || return 0 # pb_check finds it gone, or something else
   # opened for appending, nothing changes, and the system says why it may not be
   [ -w "$2" ] || (: >> "$2") || pb_fail "$1" denied
-  pb_stat "$2"
-  pb_old=$S
+  eval "S=\$O$1"
+  [ -n "$S" ] || pb_stat "$2"
+  eval "O$1=\$S"
   set -- "$1" "$2" "$3" "$4" "$5" $S
   eval "M$1=\$7"
   eval "H$1=move"
@@ -98,9 +101,14 @@ pb_prepare() { # index real old-digest new-mode folder
     esac
     if pb_special "$2" || pb_special "$pb_t"; then eval "H$1=refill"; fi
   fi
-  pb_stat "$pb_t"
-  pb_new=$S
-  set -- "$1" $pb_old $pb_new
+}
+
+# the second half of it: has the temporary got them?
+pb_prepared() { # index
+  eval "pb_t=\$T$1 pb_old=\$O$1 S=\$N$1 pb_h=\$H$1"
+  [ "$pb_h" = move ] || return 0
+  [ -n "$S" ] || pb_stat "$pb_t"
+  set -- "$1" $pb_old $S
   [ "$3 $6 $7" = "$9 ${12} ${13}" ] || eval "H$1=refill"
 }
 
@@ -168,11 +176,7 @@ pb_put() { # index real old-digest new-digest keep-backup
       if mv -f "$pb_t" "$2" 2>/dev/null; then
         pb_astray "$1" "$2"
         eval "X$1=moved"
-        # And what was replaced once more: somebody may have written into it between the compare and the replace.
-        if [ "$pb_l" = 1 ]; then
-          pb_dig "$pb_t-was"
-          [ "$D" = "$3" ] || pb_conflict "$1"
-        fi
+        [ "$5" = 1 ] || [ "$pb_l" = 0 ] || pb_replaced "$1" "$3"
         return
       fi
       rm -f "$pb_t-was"
@@ -188,6 +192,14 @@ pb_put() { # index real old-digest new-digest keep-backup
   [ "$D" = "$4" ] || pb_fail "$1" refill
   case $pb_m in [0-7]*) chmod "$pb_m" "$2" 2>/dev/null ;; esac
   return 0
+}
+
+# what was replaced is looked at once more: somebody may have written into it between the compare and the replace
+pb_replaced() { # index old-digest
+  eval "pb_t=\$T$1 pb_x=\$X$1"
+  [ "$pb_x" = moved ] && [ -f "$pb_t-was" ] || return 0
+  pb_dig "$pb_t-was"
+  [ "$D" = "$2" ] || pb_conflict "$1"
 }
 
 # a folder has just taken the place of $2, so that the new content went into it: out of it again

@@ -1,0 +1,177 @@
+"""The script of a compare-and-swap request (see `applying.py`): everything is staged, compared, and only then replaced.
+
+What is looked at of several files is looked at together, where the remote has the programs for it: starting a program
+takes longer than what it does. Where something is not as it should be, one file after the other is looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+
+from pybridge.host.applying import Step
+from pybridge.host.facts import Facts
+from pybridge.host.framing import quote
+from pybridge.host.model import ABSENT, FileVersion
+
+_MOST_TOGETHER = 50
+_MOST_BYTES_TOGETHER = 32 * 1024
+"""Of paths that one program is given: every system takes more."""
+
+Numbered = tuple[int, Step]
+
+
+def apply_script(steps: Sequence[Step], facts: Facts) -> str:
+    """The request's script for `steps`; all of them are made or none."""
+    several = len(steps) > 1
+    numbered = list(enumerate(steps))
+    written = [(i, s) for i, s in numbered if s.change.content is not None]
+    lines = [*_opening(numbered, facts), *_guard(numbered)]
+    for index, step in written:
+        lines += _stage(index, step, facts, check=not several)
+    lines += _staged_together(written) if several else []
+    lines += _prepare(written, several=several)
+    lines += ["pb_check_all", _if_conflict("C")]
+    for index, step in numbered:
+        if step.change.content is None:
+            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} {_digest(step.change.expected)}')
+        else:
+            digests = f"{_digest(step.change.expected)} {_digest(step.version)}"
+            lines.append(f'pb_put {index} "$L{index}" {digests} {several:d}')
+    lines += _look_at_replaced(written) if several else []
+    for group in _groups(numbered):
+        lines.append("rm -f " + " ".join(f'"$T{i}" "$T{i}-old" "$T{i}-was"' for i, _ in group))
+    lines += [f'pb_stat "$L{i}"; printf \'made %s %s\\n\' {i} "$S"' for i, s in numbered if s.creates]
+    lines.append("printf 'done\\n'")
+    return "\n".join(lines)
+
+
+def encode_content(content: bytes, facts: Facts) -> str:
+    """`content` in the form the remote's decoder reads from a heredoc."""
+    if facts.decoder != "pb_octal":
+        return base64.encodebytes(content).decode("ascii").rstrip("\n")
+    escapes = [f"\\{byte:03o}" for byte in content]
+    return "\n".join("".join(escapes[i : i + 60]) for i in range(0, len(escapes), 60))
+
+
+def _opening(numbered: Sequence[Numbered], facts: Facts) -> list[str]:
+    """What every step needs: its variables, and how all are taken back."""
+    # The last one goes first: folders may lie in those made before.
+    backwards = list(reversed(numbered))
+    undo = [f'pb_undo {i} "$P{i}" "$L{i}" {_digest(s.version)}' for i, s in backwards]
+    undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
+    # The remote's environment may hold variables of these names.
+    unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHMNOTX")
+    # What was uploaded ahead of the request has made its folders already.
+    uploaded = "".join(f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in numbered if s.uploaded is not None)
+    # Each path is sent once, however often it is used: a server may take no more than 24 KB before it answers.
+    paths = [
+        f"P{i}={quote(s.change.path)} L{i}={f'$P{i}' if s.real == s.change.path else quote(s.real)}"
+        for i, s in numbered
+    ]
+    # A dead link must not stop a rollback half-way.
+    return [f"{facts.settings} C= F= {unset}{uploaded}", *paths, "trap '' HUP PIPE", "pb_abort() {", *undo, "}"]
+
+
+def _guard(numbered: Sequence[Numbered]) -> list[str]:
+    """Define the comparison, and see that nothing of ours goes into a folder that has become another one."""
+    lines = ["pb_check_all() {"]
+    singly = [(i, s) for i, s in numbered if s.change.expected == ABSENT]
+    for group in _groups((i, s) for i, s in numbered if s.change.expected != ABSENT):
+        if len(group) == 1:
+            singly += group
+            continue
+        leads = "\n".join(f"$L{i}" for i, _ in group)
+        asked, real = (" ".join(f'"${name}{i}"' for i, _ in group) for name in "PL")
+        held = _digests(s.change.expected for _, s in group)
+        lines.append(f'pb_lead "{leads}" {asked} && pb_hold "{held}" {real} || {{')
+        lines += [_check(i, s) for i, s in group]
+        lines.append("}")
+    lines += [*(_check(i, s) for i, s in singly), ":", "}"]
+    folders = {posixpath.dirname(step.real) for _, step in numbered if step.change.content is not None}
+    lines += [f"pb_same {quote(folder)}" for folder in sorted(folders)]
+    lines.append(f'if [ -n "$F" ]; then pb_check_all; [ -n "$C" ] || C=" 0"; fi; {_if_conflict("F")}')
+    return lines
+
+
+def _check(index: int, step: Step) -> str:
+    return f'pb_check {index} "$P{index}" "$L{index}" {_digest(step.change.expected)}'
+
+
+def _if_conflict(variable: str) -> str:
+    return f'if [ -n "${variable}" ]; then printf \'conflict%s\\n\' "$C"; pb_abort; exit 0; fi'
+
+
+def _stage(index: int, step: Step, facts: Facts, *, check: bool) -> list[str]:
+    lines = []
+    if step.creates:
+        lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
+    if step.uploaded is not None:
+        return [*lines, f"pb_staged {index} {quote(step.uploaded)} {_digest(step.version)}"] if check else lines
+    elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
+    digest = _digest(step.version) if check else "''"
+    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {digest} {step.creation_umask} <<'PB_END'")
+    lines.append(encode_content(step.change.content or b"", facts))
+    lines.append("PB_END")
+    return lines
+
+
+def _staged_together(written: Sequence[Numbered]) -> Iterator[str]:
+    for group in _groups(written):
+        files = " ".join(f'"$T{i}"' for i, _ in group)
+        yield f'pb_hold "{_digests(s.version for _, s in group)}" {files} || {{'
+        yield from (f'pb_staged {i} "$T{i}" {_digest(s.version)}' for i, s in group)
+        yield "}"
+
+
+def _prepare(written: Sequence[Numbered], *, several: bool) -> Iterator[str]:
+    replacing = [(i, s) for i, s in written if s.change.expected != ABSENT]
+    yield from _stats("O", "L", replacing) if several else ()
+    for index, step in written:
+        mode = "-" if step.creation_umask else f"{step.mode:o}"
+        folder = quote(posixpath.dirname(step.real).rstrip("/"))
+        yield f'pb_prepare {index} "$L{index}" {_digest(step.change.expected)} {mode} {folder}'
+    yield from _stats("N", "T", replacing) if several else ()
+    yield from (f"pb_prepared {i}" for i, _ in replacing)
+
+
+def _stats(variable: str, of: str, replacing: Sequence[Numbered]) -> Iterator[str]:
+    for group in _groups(replacing):
+        files = " ".join(f'"${of}{i}"' for i, _ in group)
+        yield f"pb_stats {variable} '{' '.join(str(i) for i, _ in group)}' {files}"
+
+
+def _look_at_replaced(written: Sequence[Numbered]) -> Iterator[str]:
+    for group in _groups((i, s) for i, s in written if s.change.expected != ABSENT):
+        files = " ".join(f'"$T{i}-was"' for i, _ in group)
+        yield f'pb_hold "{_digests(s.change.expected for _, s in group)}" {files} || {{'
+        yield from (f"pb_replaced {i} {_digest(s.change.expected)}" for i, s in group)
+        yield "}"
+
+
+def _groups(numbered: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    """Those that one program can be asked about together."""
+    group: list[Numbered] = []
+    size = 0
+    for index, step in numbered:
+        paths = (step.change.path, step.real, *step.temporaries, step.uploaded or "")
+        if any("\n" in path or "\\" in path for path in paths):
+            yield [(index, step)]
+            continue
+        longest = max(len(path.encode("utf-8", "surrogateescape")) for path in paths)
+        if len(group) == _MOST_TOGETHER or size + 3 * longest > _MOST_BYTES_TOGETHER:
+            yield group
+            group, size = [], 0
+        group.append((index, step))
+        size += 3 * longest
+    if group:
+        yield group
+
+
+def _digest(version: FileVersion) -> str:
+    return "absent" if version == ABSENT else version.digest.partition(":")[2]
+
+
+def _digests(versions: Iterable[FileVersion]) -> str:
+    return "".join(f" {_digest(version)}" for version in versions)

@@ -9,9 +9,15 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
-
 from pybridge.errors import ToolArgumentsError
+from pybridge.tools.pydantic_quietly import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 
 MAX_SAFE_INTEGER = 2**53 - 1
 """The largest integer JavaScript holds exactly."""

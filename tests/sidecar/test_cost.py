@@ -59,7 +59,10 @@ def loaded_by(module: str) -> set[str]:
         ("pybridge.sidecar.reaching", ("pydantic", "chardet", "unidiff", "rich", "typer", "pybridge.tools")),
         ("pybridge.sidecar.reaching", ("cryptography.x509", "pybridge.transport.openssh.carrier")),
         # Everything a session needs.
-        ("pybridge.sidecar.remote", ("chardet", "rich", "typer", "json5", "keyring", "http.client", "urllib.request")),
+        (
+            "pybridge.sidecar.remote",
+            ("chardet", "rich", "typer", "json5", "keyring", "http.client", "importlib.metadata"),
+        ),
         ("pybridge.sidecar.remote", ("tree_sitter_bash", "pybridge.tools.reverting")),
     ],
 )

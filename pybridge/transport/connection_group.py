@@ -55,10 +55,12 @@ class Link:
     @property
     def known_limit(self) -> int | None:
         """How many channels the server allows here: what it last refused beyond, else what its kind usually does."""
-        if self.limit is not None:
-            return max(self.limit, self.most_held)
+        seen = None if self.limit is None else max(self.limit, self.most_held)
         version = str(self.connection.get_extra_info("server_version", ""))
-        return _USUAL_CHANNELS if "openssh" in version.lower() else None
+        if "openssh" not in version.lower():
+            return seen
+        # It may seem to allow one more for a moment: it has closed a channel, and we have not heard of it.
+        return _USUAL_CHANNELS if seen is None else min(seen, _USUAL_CHANNELS)
 
     def has_room(self, now: float, *, beyond_usual: bool = False, besides: int = 0) -> bool:
         """Whether a further channel is likely to be granted; `now` is the loop's time, `besides` stay free."""

@@ -61,7 +61,7 @@ def loaded_by(module: str) -> set[str]:
         # Everything a session needs.
         (
             "pybridge.sidecar.remote",
-            ("chardet", "rich", "typer", "json5", "keyring", "http.client", "importlib.metadata"),
+            ("chardet", "rich", "typer", "json5", "http.client", "importlib.metadata"),
         ),
         ("pybridge.sidecar.remote", ("tree_sitter_bash", "pybridge.tools.reverting")),
     ],

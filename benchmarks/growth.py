@@ -107,7 +107,7 @@ async def file_sizes(bench: Bench) -> list[Curve]:
         await sidecar("bash", command="true")
         for size in sizes:
             file = await asyncio.to_thread(bench.place.data.large, size)
-            middle, runs = max(size // 106, 1), bench.runs(5)
+            middle, runs = max(size // 110, 1), bench.runs(5)
             await settled(sidecar)
             read.points.append((size, await median(lambda run, f=file: sidecar.time("read", filePath=f), 1)))
             again.points.append((size, await median(lambda run, f=file: sidecar.time("read", filePath=f), runs)))

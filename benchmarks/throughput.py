@@ -89,6 +89,11 @@ class Work:
             SCP: lambda: transfers.scp_to(file, self._fresh()),
         }
 
+    async def warm(self, subject: Subject) -> None:
+        """Open the connection for files, as the first large one does."""
+        args = {"filePath": str(self._fresh()), "content": {"$repeat": _LINE, "$bytes": 5 * _MEGA}}
+        await subject.adapter.tool("write", args, keep=0, limit=LIMIT_SECONDS)
+
     def clear(self) -> None:
         """Remove what was written."""
         for path in (self._folder / "new").iterdir():
@@ -158,8 +163,7 @@ async def _transfers(
         ]
         action = work.action(row)
         if not row.down:
-            # The connection for files is opened by the first large one.
-            await action(next(one for one in who if one.name == row.own), 0)
+            await work.warm(next(one for one in who if one.name == row.own))
         found[row] = await interleaved(
             who, action, runs=bench.runs(2 if round_trip else 3), controls=work.controls(row, transfers)
         )

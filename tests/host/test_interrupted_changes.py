@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from pybridge.host.settling import NothingWrittenError
 from pybridge.host.shells import MOST_SHELLS, PRELUDE
 from pybridge.mirror.sweep import sweep
 from pybridge.mirror.temporaries import TemporaryRecords
-from tests.host.conftest import connected, local_host
+from tests.host.conftest import Userland, connected, local_host
 from tests.host.test_applying import leftovers, replace
 from tests.kit.counterparts import need
 from tests.kit.effort import by_effort
@@ -95,8 +96,15 @@ async def killed_at(moment: Moment, steps: RemoteSteps, folder: Path, saviour: H
     return killed
 
 
-async def test_law2_a_cancelled_change_leaves_whole_files_and_a_pool_that_works(local: Host, tmp_path: Path) -> None:
-    path = tmp_path / "f"
+@pytest.fixture
+async def leading(userland: Userland) -> AsyncIterator[Host]:
+    """A host whose shells lead sessions of their own, as sshd's do: what they leave behind is found and ended."""
+    async with connected(userland(prefix=[need("setsid")])) as host:
+        yield host
+
+
+async def test_law2_a_cancelled_change_leaves_whole_files_and_a_pool_that_works(leading: Host, tmp_path: Path) -> None:
+    local, path = leading, tmp_path / "f"
     path.write_bytes(b"0")
     records = TemporaryRecords(tmp_path / "records", "host")
     local.files.records = records

@@ -33,8 +33,7 @@ HEAVY = (
     "tree_sitter",
     "keyring",
 )
-IDLE_MIB = 64
-"""pydantic and cryptography are half of what there is."""
+IDLE_MIB = 60
 SPARE_PROCESSES = 8
 """Another connection, or a control shell that is kept: they are few, however many the calls."""
 

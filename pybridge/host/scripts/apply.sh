@@ -74,8 +74,12 @@ pb_prepare() { # index real old-digest new-mode folder
   [ -w "$2" ] || (: >> "$2") || pb_fail "$1" denied
   eval "S=\$O$1"
   [ -n "$S" ] || pb_stat "$2"
-  eval "O$1=\$S"
   set -- "$1" "$2" "$3" "$4" "$5" $S
+  if [ "$9" != 1 ]; then
+    pb_unkept "$2" "$5"
+    set -- "$1" "$2" "$3" "$4" "$5" $S
+  fi
+  eval "O$1=\$S"
   eval "M$1=\$7"
   eval "H$1=move"
   case $pb_t in
@@ -101,6 +105,20 @@ pb_prepare() { # index real old-digest new-mode folder
     esac
     if pb_special "$2" || pb_special "$pb_t"; then eval "H$1=refill"; fi
   fi
+}
+
+# pb_stat of $1, which has further links, once another request in the folder $2 keeps none of them any more: one that was
+# cancelled goes on unheard for a moment, and a refill would leave the file empty for a moment without need
+pb_unkept() {
+  for pb_n in 1 2 3 4 5; do
+    pb_k=
+    for pb_a in "$2"/.pybridge-*-was; do
+      [ "$pb_a" -ef "$1" ] 2>/dev/null && pb_k=1
+    done
+    [ -n "$pb_k" ] || break
+    sleep 1
+  done
+  pb_stat "$1"
 }
 
 # the second half of it: has the temporary got them?
@@ -179,6 +197,8 @@ pb_put() { # index real old-digest new-digest keep-backup
         [ "$5" = 1 ] || [ "$pb_l" = 0 ] || pb_replaced "$1" "$3"
         return
       fi
+      # whoever settled this request before its end has taken it away
+      [ -f "$pb_t" ] || pb_fail "$1" rename
       rm -f "$pb_t-was"
       ;;
   esac

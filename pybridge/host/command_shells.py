@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from weakref import WeakSet
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.fairness import FairQueue, Places, current_caller
@@ -44,20 +45,44 @@ class CommandShells:
         self._running = 0
         self._impatient: asyncio.TimerHandle | None = None
         self._idle: deque[ByteProcess] = deque()
+        self._bare: WeakSet[ByteProcess] = WeakSet()
+        """Shells that were started before the environment was known."""
         self._waiting: FairQueue[ByteProcess] = FairQueue()
         self._shares = Places(lambda: None, self._share)
         self._opening: set[asyncio.Task[None]] = set()
         self._exports = ""
         self._closed = False
 
+    def start_early(self) -> None:
+        """Have a shell started while the environment is not known yet: it is told of it later, see `use_environment`.
+
+        One only, since nobody knows yet how few the server allows; none where opening is delicate.
+        """
+        if not self._delicate and not self._opening and not self._idle:
+            self._begin_opening()
+
     def use_environment(self, exports: str) -> None:
-        """Shells started from now on have this environment; the ones waiting get it too, ahead of their command."""
+        """Give commands this environment: shells are started with it from now on. Called once, before any command.
+
+        One that has been started early is sent it ahead of its command, which costs no round trip.
+
+        Args:
+            exports: POSIX sh text that sets it.
+        """
         self._exports = exports
-        self.drop_idle()
+        self._bare.update(self._idle)
+
+    def ahead_of_command(self, process: ByteProcess) -> bytes:
+        """What a shell that was taken is to be sent ahead of its command, in one piece with it."""
+        if process not in self._bare:
+            return b""
+        self._bare.discard(process)
+        return encode_text(f"{self._exports}\n")
 
     async def take(self) -> ByteProcess:
-        """A shell that reads POSIX sh from its standard input, already in the login environment and with the guard's
-        functions. Waits while the caller holds as many as one may; it counts until `ended`.
+        """A shell that reads POSIX sh from its standard input, with the guard's functions and, once it was sent
+        `ahead_of_command`, in the login environment. Waits while the caller holds as many as one may; it counts until
+        `ended`.
 
         Raises:
             ConnectError, ConnectionLostError, ChannelError: none could be started.
@@ -126,9 +151,12 @@ class CommandShells:
             return
         missing = len(self._waiting) + self._ready - len(self._idle) - len(self._opening)
         for _ in range(missing):
-            task = asyncio.create_task(self._open())
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+            self._begin_opening()
+
+    def _begin_opening(self) -> None:
+        task = asyncio.create_task(self._open())
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def _open(self) -> None:
         exports = self._exports
@@ -144,11 +172,11 @@ class CommandShells:
         except asyncio.CancelledError:
             self._fail_one(RemoteError("the connection is being closed"))
             raise
-        if self._closed or exports is not self._exports:
+        if self._closed:
             process.close()
-            if not self._closed:
-                await self._open()
             return
+        if exports is not self._exports:
+            self._bare.add(process)
         self._hand_on(process)
 
     def _hand_on(self, process: ByteProcess) -> None:

@@ -176,7 +176,7 @@ class Commands:
         for last_try in (False, True):
             process = await self._shells.take()
             try:
-                await process.write(script)
+                await process.write(self._shells.ahead_of_command(process) + script)
             except BaseException as error:
                 process.close()
                 self._shells.ended()

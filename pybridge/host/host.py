@@ -63,6 +63,7 @@ class Host:
         self.login = LoginEnvironment()
         self._options = options
         self._login_captured = asyncio.create_task(self._log_in())
+        self._shells.start_early()
         self._warming = asyncio.create_task(control.warm())
 
     @classmethod

@@ -18,7 +18,7 @@ CALLS = {
     "edit": {"filePath": "f", "oldString": "one", "newString": "two"},
 }
 TRIPS = {
-    ("openssh", "bash"): 15,
+    ("openssh", "bash"): 13,
     ("openssh", "read"): 10,
     ("openssh", "edit"): 11,
     ("dropbear", "bash"): 12,

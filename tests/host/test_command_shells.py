@@ -82,6 +82,42 @@ async def test_nobody_waits_so_nothing_is_started_again(shells: CommandShells, c
     assert carrier.starts == READY_WHERE_DELICATE
 
 
+async def test_nothing_is_started_early_where_opening_is_delicate(
+    shells: CommandShells, carrier: DelicateCarrier
+) -> None:
+    shells.start_early()
+    await settled(shells)
+    assert carrier.starts == 0
+
+
+async def said(process: ByteProcess) -> bytes:
+    output = b""
+    while (piece := await process.read()) is not None:
+        output += piece[1]
+    process.close()
+    return output
+
+
+@pytest.mark.parametrize("started", [True, False])
+async def test_a_shell_started_early_has_the_environment_before_its_command(started: bool) -> None:
+    carrier = LocalCarrier(["sh", "-c"])
+    shells = CommandShells(carrier)
+    try:
+        shells.start_early()
+        if started:
+            await settled(shells)
+        shells.use_environment("export FROM_LOGIN='it is here'")
+        for _ in range(3):
+            process = await shells.take()
+            await process.write(shells.ahead_of_command(process) + b'echo "$FROM_LOGIN"; exit\n')
+            assert await said(process) == b"it is here\n"
+            assert shells.ahead_of_command(process) == b""
+            shells.ended()
+    finally:
+        shells.close()
+        await carrier.close()
+
+
 async def test_those_that_wait_are_patient_while_commands_end(
     shells: CommandShells, monkeypatch: pytest.MonkeyPatch
 ) -> None:

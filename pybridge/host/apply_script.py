@@ -35,9 +35,9 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     lines += ["pb_check_all", _if_conflict("C")]
     for index, step in numbered:
         if step.change.content is None:
-            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} {_digest(step.change.expected)}')
+            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} $E{index}')
         else:
-            digests = f"{_digest(step.change.expected)} {_digest(step.version)}"
+            digests = f"$E{index} $V{index}"
             lines.append(f'pb_put {index} "$L{index}" {digests} {several:d}')
     lines += _look_at_replaced(written) if several else []
     for group in _groups(numbered):
@@ -59,15 +59,16 @@ def _opening(numbered: Sequence[Numbered], facts: Facts) -> list[str]:
     """What every step needs: its variables, and how all are taken back."""
     # The last one goes first: folders may lie in those made before.
     backwards = list(reversed(numbered))
-    undo = [f'pb_undo {i} "$P{i}" "$L{i}" {_digest(s.version)}' for i, s in backwards]
+    undo = [f'pb_undo {i} "$P{i}" "$L{i}" $V{i}' for i, s in backwards]
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names.
     unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHMNOTX")
     # What was uploaded ahead of the request has made its folders already.
     uploaded = "".join(f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in numbered if s.uploaded is not None)
-    # Each path is sent once, however often it is used: a server may take no more than 24 KB before it answers.
+    # Paths and digests are sent once, however often they are used: a server may take only 24 KB before it answers.
     paths = [
         f"P{i}={quote(s.change.path)} L{i}={f'$P{i}' if s.real == s.change.path else quote(s.real)}"
+        f" E{i}={_digest(s.change.expected)} V{i}={_digest(s.version)}"
         for i, s in numbered
     ]
     # A dead link must not stop a rollback half-way.
@@ -84,7 +85,7 @@ def _guard(numbered: Sequence[Numbered]) -> list[str]:
             continue
         leads = "\n".join(f"$L{i}" for i, _ in group)
         asked, real = (" ".join(f'"${name}{i}"' for i, _ in group) for name in "PL")
-        held = _digests(s.change.expected for _, s in group)
+        held = _digests("E", group)
         lines.append(f'pb_lead "{leads}" {asked} && pb_hold "{held}" {real} || {{')
         lines += [_check(i, s) for i, s in group]
         lines.append("}")
@@ -96,7 +97,7 @@ def _guard(numbered: Sequence[Numbered]) -> list[str]:
 
 
 def _check(index: int, step: Step) -> str:
-    return f'pb_check {index} "$P{index}" "$L{index}" {_digest(step.change.expected)}'
+    return f'pb_check {index} "$P{index}" "$L{index}" $E{index}'
 
 
 def _if_conflict(variable: str) -> str:
@@ -108,9 +109,9 @@ def _stage(index: int, step: Step, facts: Facts, *, check: bool) -> list[str]:
     if step.creates:
         lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
     if step.uploaded is not None:
-        return [*lines, f"pb_staged {index} {quote(step.uploaded)} {_digest(step.version)}"] if check else lines
+        return [*lines, f"pb_staged {index} {quote(step.uploaded)} $V{index}"] if check else lines
     elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
-    digest = _digest(step.version) if check else "''"
+    digest = f"$V{index}" if check else "''"
     lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {digest} {step.creation_umask} <<'PB_END'")
     lines.append(encode_content(step.change.content or b"", facts))
     lines.append("PB_END")
@@ -120,8 +121,8 @@ def _stage(index: int, step: Step, facts: Facts, *, check: bool) -> list[str]:
 def _staged_together(written: Sequence[Numbered]) -> Iterator[str]:
     for group in _groups(written):
         files = " ".join(f'"$T{i}"' for i, _ in group)
-        yield f'pb_hold "{_digests(s.version for _, s in group)}" {files} || {{'
-        yield from (f'pb_staged {i} "$T{i}" {_digest(s.version)}' for i, s in group)
+        yield f'pb_hold "{_digests("V", group)}" {files} || {{'
+        yield from (f'pb_staged {i} "$T{i}" $V{i}' for i, s in group)
         yield "}"
 
 
@@ -131,7 +132,7 @@ def _prepare(written: Sequence[Numbered], *, several: bool) -> Iterator[str]:
     for index, step in written:
         mode = "-" if step.creation_umask else f"{step.mode:o}"
         folder = quote(posixpath.dirname(step.real).rstrip("/"))
-        yield f'pb_prepare {index} "$L{index}" {_digest(step.change.expected)} {mode} {folder}'
+        yield f'pb_prepare {index} "$L{index}" $E{index} {mode} {folder}'
     yield from _stats("N", "T", replacing) if several else ()
     yield from (f"pb_prepared {i}" for i, _ in replacing)
 
@@ -145,8 +146,8 @@ def _stats(variable: str, of: str, replacing: Sequence[Numbered]) -> Iterator[st
 def _look_at_replaced(written: Sequence[Numbered]) -> Iterator[str]:
     for group in _groups((i, s) for i, s in written if s.change.expected != ABSENT):
         files = " ".join(f'"$T{i}-was"' for i, _ in group)
-        yield f'pb_hold "{_digests(s.change.expected for _, s in group)}" {files} || {{'
-        yield from (f"pb_replaced {i} {_digest(s.change.expected)}" for i, s in group)
+        yield f'pb_hold "{_digests("E", group)}" {files} || {{'
+        yield from (f"pb_replaced {i} $E{i}" for i, s in group)
         yield "}"
 
 
@@ -173,5 +174,5 @@ def _digest(version: FileVersion) -> str:
     return "absent" if version == ABSENT else version.digest.partition(":")[2]
 
 
-def _digests(versions: Iterable[FileVersion]) -> str:
-    return "".join(f" {_digest(version)}" for version in versions)
+def _digests(variable: str, group: Sequence[Numbered]) -> str:
+    return "".join(f" ${variable}{i}" for i, _ in group)

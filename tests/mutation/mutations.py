@@ -13,6 +13,7 @@ PRELUDE = "pybridge/host/scripts/prelude.sh"
 FILES = "pybridge/host/files.py"
 SETTLING = "pybridge/host/settling.py"
 APPLYING = "pybridge/host/applying.py"
+APPLY_SCRIPT = "pybridge/host/apply_script.py"
 
 IN_FILES = "tests/host/test_files.py::"
 IN_APPLYING = "tests/host/test_applying.py::"
@@ -340,14 +341,14 @@ MUTATIONS = (
     ),
     Mutation(
         "folders made for an upload are taken away again",
-        APPLYING,
+        APPLY_SCRIPT,
         " G{i}={quote(s.top)}",
         "",
         (f"{IN_APPLYING}test_law2_folders_made_for_a_change_that_fails_are_gone[dash-uploaded]",),
     ),
     Mutation(
         "a dead link does not stop a rollback",
-        APPLYING,
+        APPLY_SCRIPT,
         "\"trap '' HUP PIPE\"",
         '":"',
         (f"{IN_INTERRUPTED}test_law2_a_rollback_is_finished_although_the_link_is_dead",),

@@ -33,7 +33,8 @@ HEAVY = (
     "tree_sitter",
     "keyring",
 )
-IDLE_MIB = 60
+IDLE_MIB = 64
+"""Less than 60 MB mostly; more when it is the first start, which compiles."""
 SPARE_PROCESSES = 8
 """Another connection, or a control shell that is kept: they are few, however many the calls."""
 

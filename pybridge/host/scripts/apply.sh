@@ -1,7 +1,7 @@
-# Functions of a compare-and-swap request (host/applying.py makes the calls). Per change I, in variables with that
-# suffix: T the staged temporary, H how it will get there (link, move, refill, remove), M its final mode,
-# B whether a backup was asked for, X what has been done, O and N what pb_stat says of the target and of the temporary,
-# where it has been asked already (see apply_together.sh).
+# Functions of a compare-and-swap request (host/apply_script.py makes the calls). Per change I, in variables with that
+# suffix: P the path, L where it leads, E and V the digests before and after, T the staged temporary, H how it will get
+# there (link, move, refill, remove), M its final mode, X what has been done, O and N what pb_stat says of the target and
+# of the temporary, where it has been asked already (see apply_together.sh), G the topmost folder made for it.
 
 pb_fail() { # index stage
   printf 'error %s %s\n' "$1" "$2"

@@ -64,7 +64,7 @@ class Disk:
     def take_inodes(self) -> None:
         """Let something else take every inode that is left."""
         folder = self.here / "inodes"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):
             for number in range(10_000):
                 (folder / str(number)).touch()

@@ -94,15 +94,17 @@ async def test_a_turn_ends_with_its_process(tmp_path: Path) -> None:
         "asyncio.run(hold())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(RemoteTimeoutError):
-            async with Turns(tmp_path, "h", wait=0).take(["/a"]):
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            with pytest.raises(RemoteTimeoutError):
+                async with Turns(tmp_path, "h", wait=0).take(["/a"]):
+                    pass
+            async with Turns(tmp_path, "another host", wait=0).take(["/a"]):
                 pass
-        async with Turns(tmp_path, "another host", wait=0).take(["/a"]):
-            pass
-        holder.kill()
-        holder.wait()
+        finally:
+            holder.kill()
+            holder.wait()
     async with Turns(tmp_path, "h", wait=0).take(["/a"]):
         pass
 

@@ -6,18 +6,13 @@ take minutes.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import sys
-from pathlib import Path
 
-from pybridge.locations import mirror_folder, private_folder
+from pybridge.locations import mirror_folder
 from pybridge.mirror.content_store import ContentStore
 from pybridge.settings import Settings
 from pybridge.transport.carriers import find_route
-
-_LONG_AGO = 1_000_000_000
+from tests.kit.tracked_files import track as make_tracked
 
 
 def track(ssh: str, workdir: str, count: int) -> None:
@@ -29,17 +24,7 @@ def track(ssh: str, workdir: str, count: int) -> None:
     """
     slug = find_route(Settings(ssh=ssh)).target.slug
     store = ContentStore(mirror_folder(slug, workdir), slug, workdir)
-    made: set[Path] = set()
-    for number in range(count):
-        path, content = f"{workdir}/tracked/{number % 300}/{number}", b"%d\n" % number
-        digest = hashlib.sha256(content).hexdigest()
-        entry = {"path": path, "digest": f"sha256:{digest}", "size": len(content), "sha256": digest}
-        local = store.mapper.to_local(path)
-        for file, data in ((local, content), (store._entry_file(path), json.dumps(entry).encode())):
-            if file.parent not in made:
-                made.add(private_folder(file.parent))
-            file.write_bytes(data)
-        os.utime(local, (_LONG_AGO + number, _LONG_AGO + number))
+    make_tracked(store, workdir, count)
     store.close()
 
 

@@ -107,15 +107,11 @@ class CommandShells:
             process.close()
         waiter = self._waiting.join(caller)
         self.refill()
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._running -= 1
-                self._hand_on(waiter.result())
-            raise
-        finally:
-            self._waiting.leave(caller, waiter)
+        return await self._waiting.served(caller, waiter, self._not_run)
+
+    def _not_run(self, process: ByteProcess) -> None:
+        self._running -= 1
+        self._hand_on(process)
 
     def _share(self) -> int | None:
         """How many one caller may hold at once: a few places are left to the others."""

@@ -47,6 +47,22 @@ class FairQueue(Generic[T]):
         self._waiting.setdefault(caller, deque()).append(waiter)
         return waiter
 
+    async def served(self, caller: str, waiter: asyncio.Future[T], hand_back: Callable[[T], None]) -> T:
+        """Wait until one's turn has come.
+
+        Args:
+            waiter: of `join`.
+            hand_back: takes what this one was served in the very moment in which it was cancelled.
+        """
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                hand_back(waiter.result())
+            raise
+        finally:
+            self.leave(caller, waiter)
+
     def leave(self, caller: str, waiter: asyncio.Future[T]) -> None:
         """Wait no longer; nothing happens to one that was served."""
         waiters = self._waiting.get(caller, deque())
@@ -95,14 +111,8 @@ class Places:
         if self._is_free_for(caller):
             self._held[caller] += 1
             return
-        waiter = self._queue.join(caller)
-        try:
-            await waiter  # the place is held by the time this ends
-        except asyncio.CancelledError:
-            self._queue.leave(caller, waiter)
-            if waiter.done() and not waiter.cancelled():
-                self.give_back(caller)
-            raise
+        # The place is held by the time this ends.
+        await self._queue.served(caller, self._queue.join(caller), lambda _: self.give_back(caller))
 
     def give_back(self, caller: str) -> None:
         """Hold a place no longer."""

@@ -166,15 +166,11 @@ class ControlShells:
         caller = current_caller()
         waiter = self._waiting.join(caller)
         self._grow()
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._lent -= 1
-                self._give_back(waiter.result())
-            raise
-        finally:
-            self._waiting.leave(caller, waiter)
+        return await self._waiting.served(caller, waiter, self._unlent)
+
+    def _unlent(self, shell: ControlShell) -> None:
+        self._lent -= 1
+        self._give_back(shell)
 
     def _give_back(self, shell: ControlShell) -> None:
         """Hand a shell on to the next one who waits; else keep it, if few are kept."""

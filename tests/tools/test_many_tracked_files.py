@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import os
 import threading
 from collections import Counter
 from pathlib import Path
@@ -14,17 +12,17 @@ import pytest
 
 from pybridge.host.model import FileVersion
 from pybridge.host.shells import ControlShells
-from pybridge.locations import mirror_folder, private_folder
+from pybridge.locations import mirror_folder
 from pybridge.mirror.content_store import ContentStore
 from tests.kit.effort import by_effort
 from tests.kit.figures import tell
 from tests.kit.file_operations import operations_below
 from tests.kit.sshd import SshServer
+from tests.kit.tracked_files import track
 from tests.kit.waiting import wait_until
 from tests.tools.opened import SLUG, opened
 
 MANY = by_effort(500, 100_000, 100_000)
-LONG_AGO = 1_000_000_000
 PATCH = "*** Begin Patch\n*** Add File: added\n+x\n*** Update File: f\n@@\n-2\n+3\n*** Delete File: g\n*** End Patch"
 
 
@@ -35,21 +33,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / "local"))
     (tmp_path / "local").mkdir()
     return tmp_path / "local"
-
-
-def track(store: ContentStore, workdir: str, count: int) -> None:
-    """As if so many files had been read long ago; faster than reading them."""
-    made: set[Path] = set()
-    for number in range(count):
-        path, content = f"{workdir}/tracked/{number % 300}/{number}", b"%d\n" % number
-        digest = hashlib.sha256(content).hexdigest()
-        entry = {"path": path, "digest": f"sha256:{digest}", "size": len(content), "sha256": digest}
-        local = store.mapper.to_local(path)
-        for file, data in ((local, content), (store._entry_file(path), json.dumps(entry).encode())):
-            if file.parent not in made:
-                made.add(private_folder(file.parent))
-            file.write_bytes(data)
-        os.utime(local, (LONG_AGO + number, LONG_AGO + number))
 
 
 def lay_out(folder: Path, count: int) -> None:

@@ -5,6 +5,7 @@ A program in place of `mv` acts as that writer, just before the real one.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -92,3 +93,33 @@ async def test_law3_who_replaces_a_file_during_its_refill_is_not_overwritten_by_
         with pytest.raises(FileError):
             await host.files.apply(changes)
     assert file.read_text() == "theirs\n"
+
+
+async def test_law2_a_link_that_another_request_keeps_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    file, kept = tmp_path / "file", tmp_path / ".pybridge-0123456789abcdef-was"
+    file.write_text("old\n")
+    async with connected(local_host([need("dash")])) as host:
+        fetched = await host.files.fetch_one(str(file))
+        assert fetched.version is not None
+        os.link(file, kept)
+        before = file.stat().st_ino
+        applying = asyncio.ensure_future(host.files.apply([Change(str(file), fetched.version, b"ours\n")]))
+        await asyncio.sleep(0.5)
+        assert file.read_text() == "old\n"
+        kept.unlink()
+        await applying
+    assert file.read_text() == "ours\n"
+    assert file.stat().st_ino != before  # a refill would have left it empty for a moment
+
+
+async def test_law2_a_temporary_that_was_taken_away_is_not_refilled_from(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("old\n")
+    path = acting_before("mv", tmp_path / "bin", f"rm -f {tmp_path}/.pybridge-????????????????")
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch_one(str(file))
+        assert fetched.version is not None
+        with pytest.raises(FileError):
+            await host.files.apply([Change(str(file), fetched.version, b"ours\n")])
+    assert file.read_text() == "old\n"
+    assert leftovers(tmp_path) == []

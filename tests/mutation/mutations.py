@@ -135,6 +135,13 @@ MUTATIONS = (
         (f"{IN_LOOKED_AT}test_law3_what_is_written_into_the_file_in_the_last_moment_comes_back",),
     ),
     Mutation(
+        "a link that another request keeps is waited for",
+        APPLY,
+        '    pb_unkept "$2" "$5"\n',
+        "",
+        (f"{IN_LOOKED_AT}test_law2_a_link_that_another_request_keeps_for_a_moment_is_waited_for",),
+    ),
+    Mutation(
         "a folder that takes the file's place is noticed",
         APPLY,
         '[ ! -d "$2" ] || {',

@@ -197,8 +197,6 @@ pb_put() { # index real old-digest new-digest keep-backup
         [ "$5" = 1 ] || [ "$pb_l" = 0 ] || pb_replaced "$1" "$3"
         return
       fi
-      # whoever settled this request before its end has taken it away
-      [ -f "$pb_t" ] || pb_fail "$1" rename
       rm -f "$pb_t-was"
       ;;
   esac

@@ -150,17 +150,15 @@ class CommandShells:
             self._begin_opening()
 
     def _begin_opening(self) -> None:
-        task = asyncio.create_task(self._open())
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        self._opening.add(asyncio.create_task(self._open()))
 
     async def _open(self) -> None:
         exports = self._exports
         try:
-            process = await self._start(exports)
+            process = await self._start_one(exports)
         except NoRoomError:
             if self._waiting and not self._closed:
-                await self._open()
+                self._begin_opening()
             return
         except RemoteError as error:
             self._fail_one(error)
@@ -182,6 +180,13 @@ class CommandShells:
             return
         self._running += 1
         following[1].set_result(process)
+
+    async def _start_one(self, exports: str) -> ByteProcess:
+        try:
+            return await self._start(exports)
+        finally:
+            # Before anybody is served: one who comes again at once would count on it as on one that is to come.
+            self._opening.discard(asyncio.current_task())  # type: ignore[arg-type]
 
     async def _start(self, exports: str) -> ByteProcess:
         for attempt in range(1, STARTS + 1):

@@ -9,7 +9,7 @@ import pytest
 
 from pybridge.errors import ConnectionLostError
 from pybridge.host import command_shells
-from pybridge.host.command_shells import READY_WHERE_DELICATE, STARTS, CommandShells
+from pybridge.host.command_shells import READY, READY_WHERE_DELICATE, STARTS, CommandShells
 from pybridge.transport.local_process import LocalCarrier
 from pybridge.transport.process import ByteProcess
 
@@ -137,3 +137,41 @@ async def test_those_that_wait_are_patient_while_commands_end(
         taken.pop().close()
         shells.ended()
     (await waiting).close()
+
+
+class TogetherCarrier(LocalCarrier):
+    """Local shells whose starts all succeed in one moment, when they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__(["sh", "-c"])
+        self.ready = 0
+        self.go = asyncio.Event()
+
+    async def start(self, command: str, *, stdin: bytes = b"", reconnect: bool = True) -> ByteProcess:
+        process = await super().start(command, stdin=stdin, reconnect=reconnect)
+        self.ready += 1
+        await self.go.wait()
+        return process
+
+
+async def test_law7_who_comes_again_at_once_is_served_again() -> None:
+    """As a command does whose shell was lost before it was sent, with all the others that came in the same moment."""
+    carrier = TogetherCarrier()
+    shells = CommandShells(carrier)
+
+    async def lost_and_sent_again() -> None:
+        for _ in range(2):
+            (await shells.take()).close()
+            shells.ended()
+            shells.drop_idle()
+
+    sending = asyncio.create_task(lost_and_sent_again())
+    while carrier.ready < 1 + READY:
+        await asyncio.sleep(0.01)
+    carrier.go.set()
+    try:
+        async with asyncio.timeout(10):
+            await sending
+    finally:
+        shells.close()
+        await carrier.close()

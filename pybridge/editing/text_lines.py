@@ -38,11 +38,14 @@ def newline_of(text: str) -> str:
 
 
 def end_for_insertion(lines: Sequence[Line], index: int) -> str:
-    """The line end a new line at `index` takes: the line's before it, else the next line's, else LF."""
-    for neighbour in (index - 1, index):
+    """The line end a new line at `index` takes: the line's before it, else the next line's, else LF.
+
+    A last line that no newline ends has none to give: then it is the one's before that.
+    """
+    for neighbour in (index - 1, index, index - 2):
         if 0 <= neighbour < len(lines) and lines[neighbour].end:
             return lines[neighbour].end
-    return lines[0].end if lines and lines[0].end else LF
+    return LF
 
 
 def to_lf(text: str) -> str:

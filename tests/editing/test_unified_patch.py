@@ -206,3 +206,8 @@ def test_a_diff_of_git(tmp_path: Path, options: list[str]) -> None:
     patch = one(shown)
     assert (patch.path, patch.move_to) == ("old.txt", "new.txt")
     assert patch.apply(old.read_text()).encode() == new.read_bytes()
+
+
+def test_a_newline_at_the_end_of_a_file_of_mixed_line_ends() -> None:
+    old = "e\r\ne\r\na\na\na\na\na"
+    assert one(unified_diff("f", old, old + "\n")).apply(old) == old + "\n"

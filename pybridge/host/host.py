@@ -78,6 +78,7 @@ class Host:
         options = options or HostOptions()
         shells = ShellCarrier(carrier)
         control = ControlShells(shells)
+        shells.expect(2 if options.login else 1)  # the capture of the login environment, and a shell for commands
         try:
             facts, found = await control.probe(place_script(options.workdir))
         except BaseException:

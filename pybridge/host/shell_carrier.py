@@ -12,7 +12,7 @@ from typing import Any
 
 from pybridge.errors import ChannelError
 from pybridge.host.login_shell import START_COMMAND
-from pybridge.transport.process import ByteProcess, Carrier, Limited
+from pybridge.transport.process import ByteProcess, Carrier, Expecting, Limited
 
 _LOOK_SECONDS = 0.05
 _PAUSE_SECONDS = 0.4
@@ -58,6 +58,11 @@ class ShellCarrier:
     def places(self) -> int | None:
         """How many processes there can be at once, as far as is known; None for any number."""
         return self._limited.places if self._limited is not None else None
+
+    def expect(self, count: int) -> None:
+        """Say that so many starts will follow right after the next one."""
+        if isinstance(self._carrier, Expecting):
+            self._carrier.expect(count)
 
     async def start(
         self, command: str, *, stdin: bytes = b"", reconnect: bool = True, wanted: Callable[[], bool] = lambda: True

@@ -33,7 +33,7 @@ def _quietly() -> Iterator[None]:
 
 with _quietly():
     import asyncssh
-    from asyncssh import constants, encryption, kex, mac, public_key
+    from asyncssh import constants, encryption, kex, mac, misc, packet, public_key
 
 
 class _NoLostTransfers(logging.Filter):
@@ -53,4 +53,4 @@ logging.getLogger("asyncssh").setLevel(logging.WARNING)  # Its INFO lines hold w
 warnings.filterwarnings("ignore", module=r"asyncssh(\..*)?")
 warnings.filterwarnings("ignore", module=r"cryptography(\..*)?")
 
-__all__ = ["asyncssh", "constants", "encryption", "kex", "mac", "public_key"]
+__all__ = ["asyncssh", "constants", "encryption", "kex", "mac", "misc", "packet", "public_key"]

@@ -48,6 +48,7 @@ class Connector:
         self._opener = KeyOpener(self._sources)
         self._identities = [(hop, IdentityLoader(hop, self._opener)) for hop in (*target.jumps, target)]
         self._denied: RemoteError | None = None
+        self._one_by_one: set[SshTarget] = set()
 
     async def open(self) -> asyncssh.SSHClientConnection:
         """Connect and authenticate. Closing the connection closes its jump hosts' too.
@@ -97,7 +98,7 @@ class Connector:
                     hop = replace(self.target, authentication_methods=())
                     login = Login(hop, self._sources, Identities(), is_jump_host=False, patience=progress.patiently)
                     with contextlib.suppress(HostKeyShown):
-                        await _open_hop(hop, login, connection, progress, verifier)
+                        await _open_hop(hop, Client(login, verifier), connection, progress)
                     return verifier
                 finally:
                     if connection is not None:
@@ -143,20 +144,29 @@ class Connector:
     ) -> asyncssh.SSHClientConnection:
         progress.stage = f"connecting to {hop}"
         verifier = await _prepare_verifier(hop, previous)
-        login = Login(
-            hop,
-            self._sources,
-            await loader.load(progress.patiently),
-            is_jump_host=hop is not self.target,
-            patience=progress.patiently,
-        )
-        progress.login = login
-        try:
-            connection = await _open_hop(hop, login, previous, progress, verifier)
-        finally:
-            login.identities.close()
-        progress.login = None
-        return connection
+        while True:
+            login = Login(
+                hop,
+                self._sources,
+                await loader.load(progress.patiently),
+                is_jump_host=hop is not self.target,
+                patience=progress.patiently,
+            )
+            progress.login = login
+            client = Client(login, verifier, one_by_one=hop in self._one_by_one)
+            try:
+                connection = await _open_hop(hop, client, previous, progress)
+            except ConnectError:
+                if not client.unheard:
+                    raise
+                # It may be one of the servers that take only one thing at a time.
+                self._one_by_one.add(hop)
+                continue
+            finally:
+                login.identities.close()
+            loader.accepted = login.accepted_key
+            progress.login = None
+            return connection
 
 
 async def _prepare_verifier(
@@ -167,17 +177,14 @@ async def _prepare_verifier(
 
 
 async def _open_hop(
-    hop: SshTarget,
-    login: Login,
-    previous: asyncssh.SSHClientConnection | None,
-    progress: Progress,
-    verifier: HostKeyVerifier,
+    hop: SshTarget, client: Client, previous: asyncssh.SSHClientConnection | None, progress: Progress
 ) -> asyncssh.SSHClientConnection:
     """Connect to one server of the route.
 
     Raises:
         HostKeyShown: nothing more was wanted of it.
     """
+    verifier = client.verifier
     algorithms = Algorithms.choose(
         host_key=verifier.algorithms(),
         kex_algorithms=hop.kex_algorithms,
@@ -185,7 +192,6 @@ async def _open_hop(
         macs=hop.macs,
         signatures=hop.public_key_algorithms,
     )
-    client = Client(login, verifier)
     proxy: ProxyCommand | None = None
     try:
         options = _options(hop, verifier, algorithms)
@@ -213,7 +219,7 @@ async def _open_hop(
             next_step="Check the host and port as seen from the jump host, and that it allows forwarding.",
         ) from error
     except (asyncssh.Error, OSError) as error:
-        remarks = describe_old_signatures(client.connection, algorithms, login.identities)
+        remarks = describe_old_signatures(client.connection, algorithms, client.login.identities)
         failure = describe_failure(hop, client, verifier, algorithms, remarks, error)
         if proxy is not None and not client.authenticating:
             failure = type(failure)(f"{failure.message}{await proxy.last_words()}", next_step=failure.next_step)

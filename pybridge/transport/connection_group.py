@@ -164,6 +164,22 @@ class ConnectionGroup:
         limits = [limit for link in self._links if (limit := link.known_limit) is not None]
         return max(limits) * self._size if limits else None
 
+    @property
+    def spare_places(self) -> int:
+        """How many channels `acquire_spare` gives at most, as far as is known."""
+        limits = [limit for link in self._links if (limit := link.known_limit) is not None]
+        return sum(max(0, limit - _LEFT_TO_OTHERS) for limit in limits)
+
+    @property
+    def full(self) -> bool:
+        """Whether neither a channel is to be had now nor a further connection."""
+        return len(self.links) >= self._size and self._connecting is None and self._find_room() is None
+
+    def begin(self) -> None:
+        """Make the first connection in the background, if there is none and nothing speaks against it."""
+        if not self._links and self._connecting is None and not self._closed and self._now() >= self._may_grow_at:
+            self._connecting = asyncio.create_task(self._add_link())
+
     async def acquire(self, *, reconnect: bool = True) -> Reservation:
         """Reserve a channel on a connection; release it when the channel is closed.
 

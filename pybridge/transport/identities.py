@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import copy
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pybridge.transport.asyncssh_quietly import asyncssh, public_key
@@ -19,7 +19,15 @@ _AGENT_SECONDS = 10.0
 Patience = Callable[[str], contextlib.AbstractAsyncContextManager[None]]
 """Given what is waited for, a block in which the time for connecting stands still: a person may be asked."""
 
-Offer = Callable[[], Awaitable[asyncssh.SSHKeyPair]]
+
+@dataclass(frozen=True)
+class Offer:
+    """A key pair to be had from `get`, which raises KeyUnusableError. `public` is its public half where that shows,
+    `sure` whether it is to be tried, whatever methods the server names, and signs without asking anybody anew."""
+
+    get: Callable[[], Awaitable[asyncssh.SSHKeyPair]]
+    public: bytes | None = None
+    sure: bool = False
 
 
 @dataclass
@@ -39,13 +47,22 @@ class Identities:
         without."""
         while self.offers:
             try:
-                pair = await self.offers.pop(0)()
+                pair = await self.offers.pop(0).get()
             except KeyUnusableError as error:
                 self.remark(str(error))
                 continue
             self.pairs.append(pair)
             return pair
         return None
+
+    async def next_if_sure(self) -> asyncssh.SSHKeyPair | None:
+        """The next key pair, if it is a sure one."""
+        return await self.next() if self.offers and self.offers[0].sure else None
+
+    def prefer(self, accepted: bytes) -> None:
+        """Offer the key with this public half first: the server took it before."""
+        first = [replace(offer, sure=True) for offer in self.offers if offer.public == accepted]
+        self.offers = first + [offer for offer in self.offers if offer.public != accepted]
 
     def remark(self, text: str) -> None:
         """Note what is wrong with an identity, once."""
@@ -65,9 +82,13 @@ class IdentityLoader:
     Args:
         target: whose identities.
         opener: of encrypted files, shared by all that may name the same file.
+
+    Attributes:
+        accepted: the public half of the key that let us in last time.
     """
 
     def __init__(self, target: SshTarget, opener: KeyOpener) -> None:
+        self.accepted: bytes | None = None
         self._target = target
         self._opener = opener
         self._files: _Files | None = None
@@ -83,6 +104,8 @@ class IdentityLoader:
         found = Identities(remarks=list(self._files.remarks))
         in_agent = await self._ask_agent(found, patience)
         _Ordering(self._target, self._files, in_agent, self._opener, patience, found).fill()
+        if self.accepted is not None:
+            found.prefer(self.accepted)
         return found
 
     async def _ask_agent(self, found: Identities, patience: Patience) -> list[asyncssh.SSHKeyPair]:
@@ -145,9 +168,9 @@ class _Ordering:
         held = {pair.public_data for pair in self.in_agent}
         for file in self.files.keys:
             if file.public is None:
-                self.found.offers.append(self._opened_first(file))
+                self.found.offers.append(Offer(self._opened_first(file)))
             elif file.public.public_data not in held and self._long_enough(file.public.public_data, str(file.path)):
-                self._offer(FileKeyPair(file.public, self._opening(file)))
+                self._offer_file(file)
         for certificate in self.files.beside:
             if certificate.public_data not in held:
                 self._offer_certificate(certificate, needed=False)
@@ -159,11 +182,19 @@ class _Ordering:
             self.found.remark(f"{name}: {fault}")
         return fault is None
 
-    def _offer(self, pair: asyncssh.SSHKeyPair) -> None:
+    def _offer(self, pair: asyncssh.SSHKeyPair, *, sure: bool = False) -> None:
         async def offer() -> asyncssh.SSHKeyPair:
             return pair
 
-        self.found.offers.append(offer)
+        self.found.offers.append(Offer(offer, pair.public_data, sure))
+
+    def _offer_file(self, file: KeyFile, certificate: asyncssh.SSHCertificate | None = None) -> None:
+        assert file.public is not None
+        is_open = file.private is not None
+        pair = FileKeyPair(file.public, self._opening(file), certificate, is_open=is_open)
+        # One that was named is meant for this server; others lie there for whatever server.
+        named = file.path in self.target.named_identities or self.target.identities_only
+        self._offer(pair, sure=is_open and named)
 
     def _offer_certificate(self, certificate: asyncssh.SSHCertificate, *, needed: bool) -> None:
         public = certificate.key.public_data
@@ -175,7 +206,7 @@ class _Ordering:
                 return
         for file in self.files.keys:
             if file.public is not None and file.public.public_data == public:
-                self._offer(FileKeyPair(file.public, self._opening(file), certificate))
+                self._offer_file(file, certificate)
                 return
         if needed:
             name = certificate.get_comment() or "without a name"
@@ -192,7 +223,7 @@ class _Ordering:
 
         return open_key
 
-    def _opened_first(self, file: KeyFile) -> Offer:
+    def _opened_first(self, file: KeyFile) -> Callable[[], Awaitable[asyncssh.SSHKeyPair]]:
         """An encrypted file in an old format, with no public half beside it: nothing shows before it is open."""
 
         async def offer() -> asyncssh.SSHKeyPair:

@@ -119,6 +119,7 @@ class FileKeyPair(asyncssh.SSHKeyPair):
         public: the public half.
         open_key: gives the private key; raises KeyUnusableError.
         certificate: offered in the place of the public key.
+        is_open: `open_key` asks nobody and cannot fail.
     """
 
     _key_type = "local"
@@ -128,12 +129,15 @@ class FileKeyPair(asyncssh.SSHKeyPair):
         public: asyncssh.SSHKey,
         open_key: Callable[[], Awaitable[asyncssh.SSHKey]],
         certificate: asyncssh.SSHCertificate | None = None,
+        *,
+        is_open: bool = False,
     ) -> None:
         algorithms = public.sig_algorithms
         super().__init__(
             public.algorithm, public.algorithm, algorithms, algorithms, public.public_data, None, certificate
         )
         self._open_key = open_key
+        self.is_open = is_open
 
     async def sign_async(self, data: bytes) -> bytes:
         """The signature, made in a thread where that may take its time."""

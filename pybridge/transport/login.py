@@ -66,6 +66,20 @@ class Login:
         self._offering_key = pair is not None
         return pair
 
+    @property
+    def accepted_key(self) -> bytes | None:
+        """The public half of the key that the server took, once it has let us in."""
+        taken = self.key_accepted or self._offering_key
+        return self.identities.pairs[-1].public_data if taken and self.identities.pairs else None
+
+    async def sure_key(self) -> asyncssh.SSHKeyPair | None:
+        """The first key, if it is to be signed for whatever the server says; it is offered by that."""
+        if not self.server.authentication_methods or self.server.authentication_methods[0] != "publickey":
+            return None
+        pair = await self.identities.next_if_sure()
+        self._offering_key = pair is not None
+        return pair
+
     async def answer_password(self) -> str | None:
         """The password for the method `password`; None where there is none, or it was sent before."""
         self._leave_keys()

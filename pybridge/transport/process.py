@@ -155,6 +155,15 @@ class Carrier(Protocol):
 
 
 @runtime_checkable
+class Expecting(Protocol):
+    """A carrier that can prepare for starts before it is known what is to be started."""
+
+    def expect(self, count: int) -> None:
+        """Say that so many starts will follow right after the next one. Nothing runs on the other side for that."""
+        ...
+
+
+@runtime_checkable
 class Limited(Protocol):
     """A carrier whose other side allows only so many processes at once (MaxSessions of OpenSSH)."""
 

@@ -20,11 +20,12 @@ from pybridge.errors import (
 )
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.backoff import Backoff
+from pybridge.transport.channels_ahead import ChannelsAhead
 from pybridge.transport.connect import Connector
 from pybridge.transport.connection_group import ConnectionGroup, Link, Reservation
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.process import ByteProcess
-from pybridge.transport.ssh_process import (
+from pybridge.transport.ssh_start import (
     ChannelRefusedError,
     CommandRefusedError,
     ConnectionGoneError,
@@ -94,6 +95,8 @@ class SshPool:
             role: ConnectionGroup(size, self._open_connection, self._lost, self._back, target.keepalive_seconds)
             for role, size in sizes.items()
         }
+        self._ahead = ChannelsAhead(str(target), self._groups["command"])
+        self._expected = 0
 
     @property
     def state(self) -> PoolState:
@@ -114,7 +117,12 @@ class SshPool:
     @property
     def places(self) -> int | None:
         """How many commands there can be at once, as far as is known; None where no limit is known."""
-        return self._groups["command"].places
+        commands = self._groups["command"].places
+        return None if commands is None else commands + self._groups["file"].spare_places
+
+    def expect(self, count: int) -> None:
+        """That many starts will follow right after the next one; see `Expecting`."""
+        self._expected = count
 
     async def connect(self) -> None:
         """Make the first connection, if there is none.
@@ -135,9 +143,16 @@ class SshPool:
         """
         setbacks = 0
         while True:
-            group, place = await self._acquire(role, reconnect=reconnect)
+            ahead = await self._ahead.take() if role == "command" else None
+            if ahead is not None:
+                group, place = self._groups["command"], ahead.place
+            else:
+                group, place = await self._acquire(role, reconnect=reconnect)
             try:
-                process = await self._start_at(place, command, stdin)
+                if ahead is None:
+                    process = await self._start_at(place, command, stdin)
+                else:
+                    await (process := ahead).execute(command, stdin)
                 place.granted()
                 return process
             except ChannelRefusedError:
@@ -173,20 +188,35 @@ class SshPool:
 
     async def close(self) -> None:
         """Close every process and connection."""
+        self._ahead.close()
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         await self._connector.close()
 
     async def _start_at(self, place: Reservation, command: str, stdin: bytes) -> ByteProcess:
         link = place.link
         return await start_ssh_process(
-            link.connection, str(self.target), command, stdin, place.release, place.abandon, link.pulse
+            link.connection,
+            str(self.target),
+            command,
+            stdin,
+            place.release,
+            place.abandon,
+            link.pulse,
+            on_requested=self._ask_ahead if self._expected else None,
         )
+
+    def _ask_ahead(self) -> None:
+        # After the one that is being started: should the server allow only one, it is that.
+        expected, self._expected = self._expected, 0
+        self._ahead.ask_for(expected)
 
     def _links(self) -> list[Link]:
         return [link for group in self._groups.values() for link in group.links]
 
     async def _acquire(self, role: Role, *, reconnect: bool = True) -> tuple[ConnectionGroup, Reservation]:
         group, commands = self._groups[role], self._groups["command"]
+        if role == "command" and len(commands.links) > 1 and (found := self._overflow()) is not None:
+            return found
         try:
             if group.resting and commands.links:
                 return commands, await commands.acquire(reconnect=reconnect)
@@ -196,6 +226,13 @@ class SshPool:
             if role == "command" or not commands.links:
                 raise
             return commands, await commands.acquire(reconnect=reconnect)
+
+    def _overflow(self) -> tuple[ConnectionGroup, Reservation] | None:
+        """Room on the connections for files, once those for commands are full: slower at worst, but not later."""
+        files = self._groups["file"]
+        files.begin()  # It is there when the next crowd comes.
+        place = files.acquire_spare() if self._groups["command"].full else None
+        return None if place is None else (files, place)
 
     async def _open_connection(self) -> asyncssh.SSHClientConnection:
         """One at a time, with the stagger between them; tried again if dropped before authentication (MaxStartups)."""

@@ -18,12 +18,12 @@ CALLS = {
     "edit": {"filePath": "f", "oldString": "one", "newString": "two"},
 }
 TRIPS = {
-    ("openssh", "bash"): 13,
-    ("openssh", "read"): 10,
-    ("openssh", "edit"): 11,
-    ("dropbear", "bash"): 12,
-    ("dropbear", "read"): 8,
-    ("dropbear", "edit"): 9,
+    ("openssh", "bash"): 9,
+    ("openssh", "read"): 7,
+    ("openssh", "edit"): 8,
+    ("dropbear", "bash"): 9,
+    ("dropbear", "read"): 5,
+    ("dropbear", "edit"): 6,
 }
 
 

@@ -25,12 +25,33 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 
 async def test_connections_are_opened_when_needed(openssh: SshServer) -> None:
     """D6: the first at once, others when channels run out, and no more than allowed."""
-    async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy), command_size=2) as pool:
+    options = {"command_size": 2, "file_size": 1}
+    async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy), **options) as pool:
         assert proxy.connections == 0
         processes = [await pool.start("cat") for _ in range(10)]
         assert proxy.connections == 1
         processes += [await pool.start("cat") for _ in range(10)]
-        assert proxy.connections == 2
+        assert pool.places == 20
+        # Where there are several for commands, the one for files lends what it does not need, and keeps two channels.
+        assert await until(lambda: pool.places == 28)
+        assert proxy.connections == 3
+        processes += [await asyncio.wait_for(pool.start("cat"), 10) for _ in range(8)]
+        waiting = asyncio.ensure_future(pool.start("echo late"))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        assert (await finish(await pool.start_transfer("echo file"))).stdout == b"file\n"
+        assert not waiting.done()
+        processes[0].write_eof()
+        assert (await finish(await waiting)).stdout == b"late\n"
+        assert proxy.connections == 3
+
+
+async def test_commands_wait_for_none_of_the_connections_for_files(openssh: SshServer) -> None:
+    """Where that connection cannot be made, those for commands do."""
+    async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy), command_size=2) as pool:
+        processes = [await pool.start("cat") for _ in range(10)]
+        pool._groups["file"]._may_grow_at = float("inf")
+        processes += [await pool.start("cat") for _ in range(10)]
         waiting = asyncio.ensure_future(pool.start("echo late"))
         await asyncio.sleep(0.3)
         assert not waiting.done()

@@ -10,7 +10,7 @@ from pybridge.errors import ChannelError
 from pybridge.transport.openssh.borrowed_session import BorrowedSession, SessionRefusedError, Variables
 from pybridge.transport.openssh.control_socket import hold
 from pybridge.transport.openssh.shared_connection import ChannelRefusedError
-from pybridge.transport.ssh_process import ConnectionGoneError
+from pybridge.transport.ssh_start import ConnectionGoneError
 
 _OPEN_SECONDS = 30.0
 

@@ -27,7 +27,7 @@ from pybridge.transport.openssh.master import Master
 from pybridge.transport.openssh.shared_connection import ChannelRefusedError, CommandRefusedError, SharedConnection
 from pybridge.transport.process import ByteProcess
 from pybridge.transport.ssh_pool import PoolState
-from pybridge.transport.ssh_process import ConnectionGoneError
+from pybridge.transport.ssh_start import ConnectionGoneError
 
 log = logging.getLogger(__name__)
 

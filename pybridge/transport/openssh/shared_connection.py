@@ -14,7 +14,7 @@ from pybridge.transport.openssh.channel import WINDOW, Channel
 from pybridge.transport.openssh.control_socket import open_proxy
 from pybridge.transport.openssh.messages import Kind, Parts, string, uint32
 from pybridge.transport.process import ExitStatus
-from pybridge.transport.ssh_process import ConnectionGoneError
+from pybridge.transport.ssh_start import ConnectionGoneError
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,145 @@
+"""Session channels that are opened before it is known what is to run in them: a round trip less for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from pybridge.transport.asyncssh_quietly import asyncssh, packet
+from pybridge.transport.connection_group import ConnectionGroup, Reservation
+from pybridge.transport.receive_window import FIRST_BYTES
+from pybridge.transport.ssh_process import SshProcess
+from pybridge.transport.ssh_start import MAX_PACKET, finish_start
+
+_TO_BE_TOLD = "exec /bin/sh"
+"""Never sent: asyncssh wants to be told a command before it opens a channel."""
+
+
+class ProcessAhead(SshProcess):
+    """A process whose channel is asked for before its command is known.
+
+    Args:
+        name: the target in words, for errors.
+        place: where the channel counts; released when it is closed.
+        on_refused: called when the server does not open it.
+    """
+
+    def __init__(self, name: str, place: Reservation, on_refused: Callable[[], None]) -> None:
+        super().__init__(name, b"", place.release, place.abandon, place.link.pulse)
+        self.place = place
+        self._on_refused = on_refused
+        self._answered = asyncio.Event()
+        self._told = asyncio.Event()
+        self._command = _TO_BE_TOLD
+        self._creating = asyncio.create_task(self._create(place.link.connection))
+
+    async def is_open(self) -> bool:
+        """Whether there is a channel, once the server has said so."""
+        await self._answered.wait()
+        return self.was_opened and not self.closed and self.place.link.alive and not self.place.link.silent
+
+    async def execute(self, command: str, stdin: bytes) -> None:
+        """Start the command: one round trip.
+
+        Raises:
+            RemoteError: as `start_ssh_process`.
+        """
+        self._command, self._stdin = command, stdin
+        self._told.set()
+        await finish_start(self.place.link.connection, self, self._creating, self.place.release)
+
+    def give_up(self) -> None:
+        """Nobody wants it: let it be closed as soon as it is open."""
+        if self._told.is_set():
+            return
+        if self._answered.is_set():
+            self.close()
+        self._creating.cancel()
+
+    def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
+        super().connection_made(chan)
+        request: Any = chan._make_request  # what asyncssh itself calls to have a command executed
+
+        async def request_when_told(kind: bytes, *_: bytes) -> Any:
+            self._answered.set()
+            await self._told.wait()
+            asyncio.get_running_loop().call_soon(self._send_first)
+            return await request(kind, packet.String(self._command))
+
+        chan.__dict__["_make_request"] = request_when_told
+
+    async def _create(self, connection: asyncssh.SSHClientConnection) -> None:
+        try:
+            await connection.create_session(
+                lambda: self, _TO_BE_TOLD, encoding=None, window=FIRST_BYTES, max_pktsize=MAX_PACKET, request_pty=False
+            )
+        except asyncio.CancelledError:
+            self.close()
+            self.place.release()
+            raise
+        except (asyncssh.Error, OSError):
+            if not self.was_opened:
+                self.place.release()
+                self._on_refused()
+            raise
+        finally:
+            self._answered.set()
+
+
+class ChannelsAhead:
+    """The channels that wait for their commands.
+
+    Args:
+        name: the target in words, for errors.
+        group: whose connections they are on.
+    """
+
+    def __init__(self, name: str, group: ConnectionGroup) -> None:
+        self._name = name
+        self._group = group
+        self._waiting: deque[ProcessAhead] = deque()
+
+    def ask_for(self, count: int) -> None:
+        """Ask for some, now, where they can be had; only of OpenSSH, which is known for how many it allows."""
+        for _ in range(count):
+            place = self._group.acquire_spare()
+            if place is None:
+                return
+            if "openssh" not in str(place.link.connection.get_extra_info("server_version")).lower():
+                place.release()
+                return
+            self._waiting.append(self._ahead(place))
+
+    async def take(self) -> ProcessAhead | None:
+        """One that is open, None if there is none; waits for the server's answer."""
+        while self._waiting:
+            process = self._waiting.popleft()
+            try:
+                if await process.is_open():
+                    return process
+            except asyncio.CancelledError:
+                process.give_up()
+                raise
+            process.give_up()
+        return None
+
+    def close(self) -> None:
+        """Let go of all."""
+        while self._waiting:
+            self._waiting.popleft().give_up()
+
+    def _ahead(self, place: Reservation) -> ProcessAhead:
+        def refused() -> None:
+            self._group.refused(place)
+
+        process = ProcessAhead(self._name, place, refused)
+        process._creating.add_done_callback(_retrieve)
+        return process
+
+
+def _retrieve(creating: asyncio.Task[None]) -> None:
+    """The error is told by whoever takes the process; if nobody does, nobody is to hear of it."""
+    if not creating.cancelled():
+        creating.exception()

@@ -12,6 +12,9 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_FEW = 16
+"""Common lines that are counted one by one."""
+
 MAX_STEPS = 600_000
 """How many path extensions a comparison may cost, about half a second, before it gives up being minimal."""
 
@@ -47,7 +50,7 @@ def diff_lines(old: str, new: str, *, max_steps: int = MAX_STEPS) -> list[Run]:
             common end counts as replaced: correct, but not minimal.
     """
     a, b = tokenize(old), tokenize(new)
-    if not set(a).intersection(b):
+    if a[:1] != b[:1] and not set(a).intersection(b):
         return _replaced(a, b)
     script = _shortest_script(a, b, max_steps)
     if script is None:
@@ -76,10 +79,7 @@ def count_lines(runs: Sequence[Run]) -> tuple[int, int]:
 _Path = tuple[Kind, int, "_Path | None"]
 
 
-def _shortest_script(old: Sequence[str], new: Sequence[str], max_steps: int) -> list[tuple[Kind, int]] | None:
-    numbers: dict[str, int] = {}
-    a = [numbers.setdefault(line, len(numbers)) for line in old]
-    b = [numbers.setdefault(line, len(numbers)) for line in new]
+def _shortest_script(a: Sequence[str], b: Sequence[str], max_steps: int) -> list[tuple[Kind, int]] | None:
     size_a, size_b = len(a), len(b)
     # Per diagonal (lines of old consumed minus lines of new consumed): lines of old consumed, and the path so far.
     reach: dict[int, tuple[int, _Path | None]] = {}
@@ -124,11 +124,16 @@ def _shortest_script(old: Sequence[str], new: Sequence[str], max_steps: int) -> 
     return None
 
 
-def _common(a: list[int], b: list[int], at_a: int, at_b: int) -> int:
+def _common(a: Sequence[str], b: Sequence[str], at_a: int, at_b: int) -> int:
     start, size_a, size_b = at_a, len(a), len(b)
+    many = _FEW
     while at_a < size_a and at_b < size_b and a[at_a] == b[at_b]:
         at_a += 1
         at_b += 1
+        if at_a - start >= many:  # it may be most of a file: compared in pieces that grow
+            while at_a + many <= size_a and a[at_a : at_a + many] == b[at_b : at_b + many]:
+                at_a, at_b, many = at_a + many, at_b + many, 2 * many
+            many = size_a  # the rest line by line
     return at_a - start
 
 

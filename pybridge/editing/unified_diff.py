@@ -39,6 +39,8 @@ class FileDiff:
 
 def edit_diff(path: str, old: str, new: str) -> FileDiff:
     """The diff of OpenCode's edit: the text compares newlines of both kinds as equal, the counts do not."""
+    if "\r\n" not in old and "\r\n" not in new:
+        return _diff(path, old, new)
     additions, deletions = count_changes(old, new)
     return FileDiff(display_diff(path, to_lf(old), to_lf(new)), additions, deletions)
 
@@ -47,6 +49,10 @@ def patch_diff(path: str, old: str, new: str) -> FileDiff:
     """The diff of OpenCode's apply_patch (an add or an update) and write: the texts as they are."""
     if not old and new:
         return _new_file_diff(path, new)
+    return _diff(path, old, new)
+
+
+def _diff(path: str, old: str, new: str) -> FileDiff:
     runs = diff_lines(old, new)
     return FileDiff(trim_indentation(_unified(path, runs)), *count_lines(runs))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import posixpath
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pybridge.host.applying import Step
@@ -18,6 +19,10 @@ from pybridge.host.model import ABSENT, FileVersion
 _MOST_TOGETHER = 50
 _MOST_BYTES_TOGETHER = 32 * 1024
 """Of paths that one program is given: every system takes more."""
+
+_NOT_PLAIN = re.compile(rb"[^\t\n\x20-\x7e]")
+_MOST_AT_ONCE = 32 * 1024
+"""Bytes of text that `printf` is given."""
 
 Numbered = tuple[int, Step]
 
@@ -41,7 +46,7 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
             lines.append(f'pb_put {index} "$L{index}" {digests} {several:d}')
     lines += _look_at_replaced(written) if several else []
     for group in _groups(numbered):
-        lines.append("rm -f " + " ".join(f'"$T{i}" "$T{i}-old" "$T{i}-was"' for i, _ in group))
+        lines.append("pb_clear " + " ".join(f'"$T{i}" "$T{i}-old" "$T{i}-was"' for i, _ in group))
     lines += [f'pb_stat "$L{i}"; printf \'made %s %s\\n\' {i} "$S"' for i, s in numbered if s.creates]
     lines.append("printf 'done\\n'")
     return "\n".join(lines)
@@ -112,10 +117,20 @@ def _stage(index: int, step: Step, facts: Facts, *, check: bool) -> list[str]:
         return [*lines, f"pb_staged {index} {quote(step.uploaded)} $V{index}"] if check else lines
     elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
     digest = f"$V{index}" if check else "''"
-    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {digest} {step.creation_umask} <<'PB_END'")
-    lines.append(encode_content(step.change.content or b"", facts))
-    lines.append("PB_END")
+    lines += _content(step.change.content or b"", facts)
+    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {digest} {step.creation_umask}")
     return lines
+
+
+def _content(content: bytes, facts: Facts) -> list[str]:
+    """The function that writes it. Plain text is written by the shell itself: no program is started for it.
+
+    A program would show it to everybody, in the list of processes.
+    """
+    if not facts.own_printf or _NOT_PLAIN.search(content):
+        return ["pb_content() {", "$PB_DEC <<'PB_END'", encode_content(content, facts), "PB_END", "}"]
+    pieces = [content[i : i + _MOST_AT_ONCE].decode("ascii") for i in range(0, len(content), _MOST_AT_ONCE)]
+    return ["pb_content() {", *(f"printf %s {quote(piece)}" for piece in pieces or [""]), "}"]
 
 
 def _staged_together(written: Sequence[Numbered]) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Facts:
         digest: checksum program to use.
         decoder: program that decodes base64, "pb_octal" for the shell's own way.
         readlink_f, head_c, find_printf, grep_gnu, grep_p, cp_gnu: an option that was tried and works.
+        own_printf: the shell has a printf of its own, so what it is given shows in no list of processes.
         scratch: a writable folder for temporaries that cannot lie beside their target, or None.
         now: the remote's clock in seconds since the epoch, 0 when unknown.
     """
@@ -63,6 +64,7 @@ class Facts:
     grep_gnu: bool
     grep_p: bool
     cp_gnu: bool
+    own_printf: bool
     scratch: str | None
     now: int
 
@@ -146,6 +148,7 @@ def parse_probe(output: bytes) -> Facts:
         decoder=values.get("decoder", "") if values.get("decoder") in _DECODERS else "pb_octal",
         readlink_f="readlink_f" in values,
         head_c="head_c" in values,
+        own_printf="own_printf" in values,
         find_printf="find_printf" in values,
         grep_gnu="grep_gnu" in values,
         grep_p="grep_p" in values,

@@ -1,10 +1,15 @@
-"""Session channels that are opened before it is known what is to run in them: a round trip less for each."""
+"""Session channels that are opened before it is known what is to run in them: a round trip less for each.
+
+They are asked for when it is known that starts will follow, and after a crowd of starts, since another one may come.
+Nothing runs for them on the server, and every start takes one of them first, so they keep nobody out.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pybridge.transport.asyncssh_quietly import asyncssh, packet
@@ -15,6 +20,12 @@ from pybridge.transport.ssh_start import MAX_PACKET, finish_start
 
 _TO_BE_TOLD = "exec /bin/sh"
 """Never sent: asyncssh wants to be told a command before it opens a channel."""
+
+_CROWD = 8
+"""Starts under way at once that make a crowd."""
+
+_PAUSES = (0.25, 0.5, 1.0, 2.0)
+"""Seconds before each attempt to have channels for the next crowd: those of this one are in use at first."""
 
 
 class ProcessAhead(SshProcess):
@@ -100,11 +111,27 @@ class ChannelsAhead:
         self._name = name
         self._group = group
         self._waiting: deque[ProcessAhead] = deque()
+        self._starting = self._most_starting = 0
+        self._refilling: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def starting(self) -> Iterator[None]:
+        """A start is under way."""
+        self._starting += 1
+        self._most_starting = max(self._most_starting, self._starting)
+        try:
+            yield
+        finally:
+            self._starting -= 1
+            if not self._starting:
+                crowd, self._most_starting = self._most_starting, 0
+                if crowd >= _CROWD and self._refilling is None:
+                    self._refilling = asyncio.create_task(self._refill(crowd))
 
     def ask_for(self, count: int) -> None:
         """Ask for some, now, where they can be had; only of OpenSSH, which is known for how many it allows."""
         for _ in range(count):
-            place = self._group.acquire_spare()
+            place = self._group.acquire_spare(besides=0)  # the next start has it, whosever it is
             if place is None:
                 return
             if "openssh" not in str(place.link.connection.get_extra_info("server_version")).lower():
@@ -127,8 +154,18 @@ class ChannelsAhead:
 
     def close(self) -> None:
         """Let go of all."""
+        if self._refilling is not None:
+            self._refilling.cancel()
         while self._waiting:
             self._waiting.popleft().give_up()
+
+    async def _refill(self, count: int) -> None:
+        try:
+            for pause in _PAUSES:
+                await asyncio.sleep(pause)
+                self.ask_for(count - len(self._waiting))
+        finally:
+            self._refilling = None
 
     def _ahead(self, place: Reservation) -> ProcessAhead:
         def refused() -> None:

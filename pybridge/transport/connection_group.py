@@ -203,13 +203,17 @@ class ConnectionGroup:
                 return Reservation(self, link)
             await self._wait_for_change()
 
-    def acquire_spare(self) -> Reservation | None:
-        """Reserve a channel for something that can do without: only one that is to be had now, and is not the last."""
+    def acquire_spare(self, *, besides: int = _LEFT_TO_OTHERS) -> Reservation | None:
+        """Reserve a channel for something that can do without: only one that is to be had now.
+
+        Args:
+            besides: so many must be left on its connection.
+        """
         if self._closed or self._waiting:
             return None
         self._drop_dead()
         link = self._find_room()
-        if link is None or not link.has_room(self._now(), besides=_LEFT_TO_OTHERS):
+        if link is None or not link.has_room(self._now(), besides=besides):
             return None
         return Reservation(self, link)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 from collections.abc import Callable
 from typing import Literal
@@ -141,6 +142,10 @@ class SshPool:
         Args:
             role: `file` uses the connections for file transfers, where bulk does not delay commands.
         """
+        with self._ahead.starting() if role == "command" else contextlib.nullcontext():
+            return await self._start(command, stdin, reconnect, role)
+
+    async def _start(self, command: str, stdin: bytes, reconnect: bool, role: Role) -> ByteProcess:
         setbacks = 0
         while True:
             ahead = await self._ahead.take() if role == "command" else None

@@ -69,8 +69,13 @@ def stray_folders(folder: Path, files: Files) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_dir() and path not in needed)
 
 
-def _text(seed: str, lines: int) -> str:
-    return "".join(f"{seed} line {n} of a file that says nothing in particular\n" for n in range(lines))
+_PLAIN = "of a file that says nothing in particular"
+_REST = f"{_PLAIN} (§ 1)"
+"""Not plain text: a program decodes it on the remote, and is one of the steps to be interrupted."""
+
+
+def _text(seed: str, lines: int, rest: str = _REST) -> str:
+    return "".join(f"{seed} line {n} {rest}\n" for n in range(lines))
 
 
 def _write(name: str, path: str, old: str | None, new: str) -> Operation:
@@ -85,7 +90,7 @@ def _write(name: str, path: str, old: str | None, new: str) -> Operation:
 
 
 def _edit(name: str, linked: bool = False) -> Operation:
-    text = _text("edited", 400)
+    text = _text("edited", 400, _PLAIN)
     return Operation(
         name=name,
         tool="edit",
@@ -138,7 +143,6 @@ def _patch() -> Operation:
     return Operation("apply_patch", "apply_patch", before, after, arguments, frozenset({"changed5.txt"}))
 
 
-_REST = "of a file that says nothing in particular"
 LARGE_LINES = 11_000  # 620 KB, more than goes inside a request (files.INLINE_BYTES)
 
 OPERATIONS = {

@@ -34,7 +34,7 @@ CONTENT = b"hello\n"
 PROBE = (
     b"\nsystem=Linux 6.1 x86_64\nuser=me\nuid=1000\numask=0022\nshell=/bin/bash\ntools=git awk xargs \nrg=/usr/bin/rg\n"
     b"leads=1\nstat=gnu\nstat_gnu=1\ndigest=sha256sum\ndecoder=base64 -d\nreadlink_f=1\nhead_c=1\nfind_printf=1\n"
-    b"grep_gnu=1\ncp_gnu=1\nnow=1700000000\nhome=/home/me\0\nscratch=/tmp\0"
+    b"own_printf=1\ngrep_gnu=1\ncp_gnu=1\nnow=1700000000\nhome=/home/me\0\nscratch=/tmp\0"
 )
 FACTS = parse_probe(PROBE)
 

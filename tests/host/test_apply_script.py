@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pybridge.errors import UnverifiedWriteError
+from pybridge.host.apply_script import apply_script
+from pybridge.host.applying import plan
 from pybridge.host.host import Host
-from pybridge.host.model import Change, Fetch, VersionConflict
+from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
 from tests.host.conftest import Userland, connected, local_host
 from tests.host.test_applying import leftovers, on_disk
 from tests.host.test_lying_programs import lying
@@ -28,10 +31,10 @@ def lay_out(folder: Path, names: Sequence[str]) -> list[str]:
     return paths
 
 
-async def changes(host: Host, paths: Sequence[str]) -> list[Change]:
-    """Changes of what the files hold now."""
+async def changes(host: Host, paths: Sequence[str], new: str = "new ") -> list[Change]:
+    """Changes of what the files hold now: `new` is put at their beginning."""
     fetched = await host.files.fetch([Fetch(path) for path in paths])
-    return [Change(f.path, f.version, b"new " + f.content) for f in fetched if f.version and f.content is not None]
+    return [Change(f.path, f.version, new.encode() + f.content) for f in fetched if f.version and f.content is not None]
 
 
 async def test_law3_one_changed_file_of_many_is_found_and_none_is_replaced(local: Host, tmp_path: Path) -> None:
@@ -41,7 +44,7 @@ async def test_law3_one_changed_file_of_many_is_found_and_none_is_replaced(local
     with pytest.raises(VersionConflict) as caught:
         await local.files.apply(asked)
     assert [(file.path, file.content) for file in caught.value.current] == [(paths[13], b"theirs\n")]
-    assert not any(on_disk(path).read_bytes().startswith(b"new ") for path in paths)
+    assert not any(on_disk(path).read_bytes().startswith(b"ne") for path in paths)
     assert leftovers(tmp_path) == []
 
 
@@ -82,16 +85,17 @@ async def test_law2_one_of_many_that_arrives_otherwise_than_it_was_sent_stops_al
     paths = lay_out(work, [str(i) for i in range(FILES)])
     one_torn = '$REAL "$@" | sed "s|/7\'|/X\'|"; exit 0'
     async with lying(tmp_path, "base64", one_torn) as host:
-        asked = await changes(host, paths)
+        asked = await changes(host, paths, "neü ")  # not plain text, so that it is decoded
         (tmp_path / "lies").touch()
         with pytest.raises(UnverifiedWriteError):
             await host.files.apply(asked)
-    assert not any(on_disk(path).read_bytes().startswith(b"new ") for path in paths)
+    assert not any(on_disk(path).read_bytes().startswith(b"ne") for path in paths)
     assert leftovers(work) == []
 
 
-async def test_a_further_file_costs_five_programs(tmp_path: Path) -> None:
-    """One that decodes, one for the attributes, one that keeps the old file, one that compares, one that replaces."""
+@pytest.mark.parametrize(("new", "programs"), [("new ", 4), ("neü ", 5)])
+async def test_a_further_file_costs_few_programs(tmp_path: Path, new: str, programs: int) -> None:
+    """For the attributes, to keep the old file, to compare, to replace; and to decode what is not plain text."""
     steps = RemoteSteps(tmp_path / "steps")
     work = tmp_path / "work"
     work.mkdir()
@@ -100,9 +104,38 @@ async def test_a_further_file_costs_five_programs(tmp_path: Path) -> None:
         local_host([need("dash")], environment=steps.environment, path=steps.environment["PATH"])
     ) as host:
         for count in (10, 11):
-            asked = await changes(host, lay_out(work, [str(i) for i in range(count)]))
+            asked = await changes(host, lay_out(work, [str(i) for i in range(count)]), new)
             steps.arm()
             await host.files.apply(asked)
             taken.append(len(steps.taken()))
             steps.disarm()
-    assert taken[1] - taken[0] == 5
+    assert taken[1] - taken[0] == programs
+
+
+PLAIN = {
+    "quotes": "it's 'so' \"said\"\n",
+    "backslashes": "a\\nb \\101 \\c \\\n",
+    "percent": "%s %d %% %b\n",
+    "dollars": "$HOME `id` $(id) ! * ? [a] ~ # & ; | < > {a,b}\n",
+    "a dash first": "-n\n",
+    "no newline at the end": "\n\n a\tb",
+    "newlines at the end": "a\n\n\n",
+    "nothing": "",
+    "long": "'x\\\n" * 20_000,
+    "not plain": "\x01\x7fä\r\n",
+}
+
+
+@pytest.mark.parametrize("text", PLAIN.values(), ids=PLAIN)
+async def test_what_stands_afterwards_is_what_was_sent(local: Host, tmp_path: Path, text: str) -> None:
+    (tmp_path / "old").write_text("old\n")
+    fetched = await local.files.fetch([Fetch(f"{tmp_path}/{name}") for name in ("old", "new")])
+    await local.files.apply([Change(f.path, f.version or ABSENT, text.encode()) for f in fetched])
+    assert {(tmp_path / name).read_bytes() for name in ("old", "new")} == {text.encode()}
+
+
+async def test_no_content_is_shown_to_a_program_where_the_shell_has_no_printf(local: Host) -> None:
+    facts = replace(local.facts, own_printf=False)
+    step = plan(Change("/tmp/f", ABSENT, b"secret words\n"), "/tmp/f", 0o644, facts)
+    assert "secret words" not in apply_script([step], facts)
+    assert "secret words" in apply_script([step], local.facts)

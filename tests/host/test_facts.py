@@ -31,6 +31,7 @@ def test_the_probe_runs_silently_in(shell: tuple[str, ...]) -> None:
     assert facts.decoder == "base64 -d"
     assert facts.stat == "gnu"
     assert facts.home.startswith("/")
+    assert facts.own_printf
     assert facts.find_printf == (shell[0] != "busybox")
     assert facts.cp_gnu == (shell[0] != "busybox")
 

@@ -25,8 +25,10 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
 
 async def test_connections_are_opened_when_needed(openssh: SshServer) -> None:
     """D6: the first at once, others when channels run out, and no more than allowed."""
-    options = {"command_size": 2, "file_size": 1}
-    async with DelayProxy(openssh.port, 0) as proxy, open_pool(through(openssh, proxy), **options) as pool:
+    async with (
+        DelayProxy(openssh.port, 0) as proxy,
+        open_pool(through(openssh, proxy), command_size=2, file_size=1) as pool,
+    ):
         assert proxy.connections == 0
         processes = [await pool.start("cat") for _ in range(10)]
         assert proxy.connections == 1

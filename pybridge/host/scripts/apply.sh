@@ -33,13 +33,19 @@ pb_rmdir() {
   while rmdir "$pb_a" 2>/dev/null && [ "$pb_a" != "$pb_top" ]; do pb_a=${pb_a%/*}; done
 }
 
-# an empty file of ours at $1, private unless the umask $2 says otherwise, or failure
+# an empty file of ours at $1, private unless the umask $2 says otherwise, or failure. (`:` would end the shell.)
 pb_create() {
-  (umask "${2:-077}"; set -C; : > "$1")
+  umask "${2:-077}"
+  set -C
+  true > "$1"
+  set -- $?
+  set +C
+  umask 077
+  return "$1"
 }
 
-# new content from standard input to the temporary $2, else to $3 (the folder is not writable), checked against $4, or
-# later where that is empty
+# what pb_content writes to the temporary $2, else to $3 (the folder is not writable), checked against $4, or later where
+# that is empty
 pb_stage() { # index temp elsewhere digest umask
   if pb_create "$2" "$5" 2>/dev/null; then
     eval "T$1=\$2"
@@ -50,7 +56,8 @@ pb_stage() { # index temp elsewhere digest umask
     pb_fail "$1" create
   fi
   eval "pb_t=\$T$1"
-  $PB_DEC > "$pb_t" || pb_fail "$1" stage
+  # The printf of a shell may not say what is wrong (dash: "I/O error"); a program does.
+  pb_content > "$pb_t" 2>/dev/null || pb_content | cat > "$pb_t" || pb_fail "$1" stage
   [ -z "$4" ] || pb_staged "$1" "$pb_t" "$4"
 }
 
@@ -242,6 +249,17 @@ pb_remove() { # index path temporary old-digest
   # Somebody may have changed it between the compare and this.
   pb_dig "$3-old"
   [ "$D" = "$4" ] || pb_conflict "$1"
+}
+
+# take away those of the files that are there
+pb_clear() {
+  pb_n=$#
+  while [ "$pb_n" -gt 0 ]; do
+    pb_n=$((pb_n - 1)) pb_f=$1
+    shift
+    if [ -e "$pb_f" ] || [ -h "$pb_f" ]; then set -- "$@" "$pb_f"; fi
+  done
+  [ $# = 0 ] || rm -f "$@"
 }
 
 # take change $1 back; what cannot be taken back keeps its backup for the next connection

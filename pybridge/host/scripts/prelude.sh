@@ -53,9 +53,23 @@ pb_begins() {
   fi
 }
 
-# absolute path of $1 with every symlink resolved in R, whether or not the file (or its folder) is there;
+# go into the folder $1, whose path with every symlink resolved is then in R (bash keeps two slashes at its beginning)
+pb_into() {
+  cd -P "$1" 2>/dev/null || return
+  R=$PWD
+  case $R in //*) R=${R#/} ;; esac
+}
+
+# absolute path of $1 with every symlink resolved in R, whether or not the file (or its folder) is there. Where a folder
+# can be gone into, no program is started for it: a request has a shell, and so a current folder, of its own.
 # readlink is asked only about what exists: busybox 1.35 takes a dangling relative link to start at its own folder
 pb_real() {
+  if [ -d "$1" ]; then
+    pb_into "$1" && return
+  elif [ -f "$1" ] && [ ! -h "$1" ]; then
+    pb_p=${1%/*}
+    pb_into "${pb_p:-/}" && R=${R%/}/${1##*/} && return
+  fi
   if [ "$PB_RL" = 1 ] && [ -e "$1" ]; then
     R=$(readlink -f "$1" 2>/dev/null && printf x)
     R=${R%?x}
@@ -79,9 +93,7 @@ pb_real() {
         *) pb_p=${pb_p%/*}/$pb_t ;;
       esac
     elif [ -d "$pb_p" ]; then
-      R=$(cd -P "$pb_p" 2>/dev/null && pwd -P && printf x)
-      R=${R%?x}
-      [ -n "$R" ] || R=$pb_p
+      pb_into "$pb_p" || R=$pb_p
       [ -n "$pb_rest" ] && R=${R%/}$pb_rest
       return
     else

@@ -57,6 +57,7 @@ for pb_d in 'base64 -d' 'base64 -D' 'openssl base64 -d'; do
 done
 
 [ "$(readlink -f /./ 2>/dev/null)" = / ] && [ -n "$(readlink -f /pybridge-canary 2>/dev/null)" ] && echo readlink_f=1
+[ "$(command -v printf)" = printf ] && echo own_printf=1
 [ "$(printf abc | head -c 2 2>/dev/null)" = ab ] && echo head_c=1
 [ "$(find / -maxdepth 0 -printf %p 2>/dev/null)" = / ] && echo find_printf=1
 grep --version 2>/dev/null | grep -q GNU && echo grep_gnu=1

@@ -90,7 +90,7 @@ class Files(Settler):
             try:
                 await self._upload(shell, steps)
                 differing, made = await self._replace(shell, steps, turn)
-                await asyncio.to_thread(self.records.done, request.key)
+                self.records.done(request.key)  # not in a thread, which takes longer than to remove a small file
             except Interrupted as interrupted:
                 # Its place may be the only one. Only then closed: what it started is found as long as it lives. Nor may
                 # another request be given it, such as the one that ends it.

@@ -18,7 +18,7 @@ from pybridge.tools.exclusive import exclusive
 from pybridge.tools.known_files import Approval, on_known, require_one_request
 from pybridge.tools.patch_plan import PatchPlan, PatchPlanning, Section
 from pybridge.tools.permissions import ask_external, relative, remote_path, rule_patterns, unique
-from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
+from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep_all
 from pybridge.tools.session import Session
 
 RE_READ = "Nothing was written. Read the files again and make a patch for what they hold now."
@@ -131,8 +131,8 @@ class _Patch:
         files = [originals[planned.path] for planned in plan.changes]
         changes = [replace(planned, real=file.real) for planned, file in zip(plan.changes, files, strict=True)]
         applied = await change(self.session, self.context, "apply_patch", changes, files)
-        for planned, file, made in zip(changes, files, applied, strict=True):
-            await keep(self.session, self.context.session_id, file.real, made, planned.content)
+        done = zip(files, applied, changes, strict=True)
+        await keep_all(self.session, self.context.session_id, [(file.real, made, c.content) for file, made, c in done])
 
     async def _ask(self, plan: PatchPlan) -> None:
         names = [relative(self.session, part.path) for part in plan.parts]

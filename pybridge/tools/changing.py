@@ -37,10 +37,11 @@ async def change(
     try:
         applied = await session.host.files.apply(changes)
     except BaseException as error:
-        # In the loop: a call that is being cancelled has no time to wait for a thread.
+        # In the loop, here and below: a call that is being cancelled has no time to wait for a thread, and one small
+        # file takes less time than handing it to a thread.
         journal.records.mark(entry, State.NOT_MADE if was_not_made(error) else State.UNKNOWN)
         raise
-    await asyncio.to_thread(journal.records.mark, entry, State.MADE)
+    journal.records.mark(entry, State.MADE)
     return applied
 
 

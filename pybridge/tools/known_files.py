@@ -14,6 +14,7 @@ from typing import TypeVar
 from pybridge.errors import ChangeLeftError, EditError, FileError, OutcomeUnknownError, PatchError
 from pybridge.host.files import INLINE_BYTES
 from pybridge.host.model import Change, Fetched, VersionConflict
+from pybridge.mirror.content_store import ContentStore
 from pybridge.tools.context import ToolContext
 from pybridge.tools.permissions import is_inside
 from pybridge.tools.session import Session
@@ -65,12 +66,19 @@ async def known(session: Session, paths: Sequence[str]) -> list[Fetched] | None:
     Args:
         paths: remote absolute paths.
     """
-    files = []
+    seen: list[Fetched] = []
     for path in paths:
         file = session.host.files.known(path)
         if file is None or not is_inside(session, file.real):
             return None
-        held = await asyncio.to_thread(session.store.get, file.real)
+        seen.append(file)
+    return await asyncio.to_thread(_with_contents, session.store, seen)
+
+
+def _with_contents(store: ContentStore, seen: Sequence[Fetched]) -> list[Fetched] | None:
+    files = []
+    for file in seen:
+        held = store.get(file.real)
         if held is None or held[0] != file.version:
             return None
         files.append(replace(file, content=held[1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pybridge.errors import FileError, SpecialFileError
@@ -23,7 +23,7 @@ async def fetch(session: Session, paths: Sequence[str], max_bytes: int, *, entri
         max_bytes: contents larger than this stay away.
         entries: what is in the first of them is wanted, should it be a folder.
     """
-    held = await asyncio.gather(*(_held(session, path) for path in paths))
+    held = await asyncio.to_thread(_held, session, paths)
     wanted = [Fetch(path, have[0] if have else None, max_bytes) for path, have in zip(paths, held, strict=True)]
     if entries:
         wanted[0] = replace(wanted[0], entries=True)
@@ -39,9 +39,8 @@ async def fetch(session: Session, paths: Sequence[str], max_bytes: int, *, entri
 
 async def mirror(session: Session, files: Sequence[Fetched]) -> None:
     """Keep what was fetched for the next time. Only for what may be read: a refused file leaves no copy here."""
-    for file in files:
-        if file.content is not None and file.version is not None and not file.unchanged:
-            await asyncio.to_thread(session.store.put, file.real, file.version, file.content)
+    new = [(file.real, file.version, file.content) for file in files if not file.unchanged]
+    await asyncio.to_thread(_put, session.store, new)
 
 
 async def fetch_one(session: Session, path: str, max_bytes: int) -> Fetched:
@@ -50,18 +49,29 @@ async def fetch_one(session: Session, path: str, max_bytes: int) -> Fetched:
 
 
 async def keep(session: Session, session_id: str, real: str, applied: Applied, content: bytes | None) -> None:
-    """Remember what one of our tools has just put in place, or removed.
+    """Remember what one of our tools has just put in place, or removed; see `keep_all`."""
+    await keep_all(session, session_id, [(real, applied, content)])
+
+
+async def keep_all(session: Session, session_id: str, changed: Iterable[tuple[str, Applied, bytes | None]]) -> None:
+    """Remember what one call of our tools has just put in place, or removed.
 
     Args:
-        session_id: the OpenCode session that did it; it knows this version now.
-        real: remote absolute path, symlinks resolved.
-        content: None after a removal.
+        session_id: the OpenCode session that did it; it knows these versions now.
+        changed: each file's real path on the remote, what was made of it, and its content, None after a removal.
     """
-    session.versions.record(session_id, real, applied.version, named=applied.path)
-    if content is None or applied.version == ABSENT:
-        await asyncio.to_thread(session.store.forget, real)
-    else:
-        await asyncio.to_thread(session.store.put, real, applied.version, content)
+    found: list[tuple[str, FileVersion, bytes | None]] = []
+    for real, applied, content in changed:
+        session.versions.record(session_id, real, applied.version, named=applied.path)
+        found.append((real, ABSENT if content is None else applied.version, content or b""))
+    await asyncio.to_thread(_put, session.store, found)
+
+
+def _put(store: ContentStore, files: Iterable[tuple[str, FileVersion | None, bytes | None]]) -> None:
+    """Keep the contents, and forget what is absent: all in one thread, since giving work to one takes longer."""
+    for real, version, content in files:
+        if version is not None and content is not None:
+            store.put(real, version, content)
 
 
 def require_readable(file: Fetched) -> None:
@@ -97,6 +107,5 @@ def require_content(file: Fetched) -> tuple[bytes, FileVersion]:
     return file.content, file.version
 
 
-async def _held(session: Session, path: str) -> tuple[FileVersion, bytes] | None:
-    store: ContentStore = session.store
-    return await asyncio.to_thread(store.get, session.real_paths.recall(path))
+def _held(session: Session, paths: Iterable[str]) -> list[tuple[FileVersion, bytes] | None]:
+    return [session.store.get(session.real_paths.recall(path)) for path in paths]

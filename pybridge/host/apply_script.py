@@ -34,10 +34,11 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     written = [(i, s) for i, s in numbered if s.change.content is not None]
     lines = [*_opening(numbered, facts), *_guard(numbered)]
     for index, step in written:
-        lines += _stage(index, step, facts, check=not several)
+        # An only file's staged content is looked at together with what it replaces.
+        lines += _stage(index, step, facts, check=not several and step.change.expected == ABSENT)
     lines += _staged_together(written) if several else []
     lines += _prepare(written, several=several)
-    lines += ["pb_check_all", _if_conflict("C")]
+    lines += [*_compare(numbered), _if_conflict("C")]
     for index, step in numbered:
         if step.change.content is None:
             lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} $E{index}')
@@ -99,6 +100,21 @@ def _guard(numbered: Sequence[Numbered]) -> list[str]:
     lines += [f"pb_same {quote(folder)}" for folder in sorted(folders)]
     lines.append(f'if [ -n "$F" ]; then pb_check_all; [ -n "$C" ] || C=" 0"; fi; {_if_conflict("F")}')
     return lines
+
+
+def _compare(numbered: Sequence[Numbered]) -> list[str]:
+    """The comparison with what is there; of an only file that is replaced, its staged content is looked at too."""
+    ((index, step), *others) = numbered
+    if others or step.change.content is None or step.change.expected == ABSENT:
+        return ["pb_check_all"]
+    both = f'pb_hold " $V{index} $E{index}" "$T{index}" "$L{index}"'
+    return [
+        f'pb_real "$P{index}"',
+        f'[ "$R" = "$L{index}" ] && {both} || {{',
+        f'pb_staged {index} "$T{index}" $V{index}',
+        "pb_check_all",
+        "}",
+    ]
 
 
 def _check(index: int, step: Step) -> str:

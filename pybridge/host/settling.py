@@ -103,7 +103,7 @@ class Settler(FileReader):
         targets = {step.real for step in steps}
         for _ in range(TURNS_TAKEN):
             async with self.turns.take(targets):
-                left = await asyncio.to_thread(self.records.abandoned)
+                left = self.records.abandoned()  # a look at a small folder; a thread would take longer
                 left = [r for r in left if not targets.isdisjoint(item.target for item in r.leftovers)]
                 if not left:
                     yield

@@ -173,18 +173,18 @@ async def _plan(args: EditArguments, session: Session, file: Fetched) -> _Plan:
                 "oldString cannot be empty when editing an existing file. "
                 "Provide the exact text to replace, or use write for an intentional full-file replacement."
             )
-        old, version = Document(), ABSENT
+        content, version = b"", ABSENT
     elif file.kind is FileKind.MISSING:
         raise FileMissingError(f"File {file.path} not found", path=file.path)
     elif file.kind is FileKind.DIRECTORY:
         raise IsDirectoryError(f"Path is a directory, not a file: {file.path}", path=file.path)
     else:
         content, version = require_content(file)
-        old = await asyncio.to_thread(decode, content, encoding=session.settings.encoding)
-    return await asyncio.to_thread(_compute, args, file.path, old, version)
+    return await asyncio.to_thread(_compute, args, file.path, content, version, session.settings.encoding)
 
 
-def _compute(args: EditArguments, path: str, old: Document, version: FileVersion) -> _Plan:
+def _compute(args: EditArguments, path: str, content: bytes, version: FileVersion, encoding: str | None) -> _Plan:
+    old = Document() if version == ABSENT else decode(content, encoding=encoding)
     if args.old_string == "":
         text = args.new_string
     else:

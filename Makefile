@@ -26,7 +26,7 @@ help:
 	@echo 'make test-failed   what failed last, once more and alone'
 	@echo 'make torture       every fault at every place, every interleaving: hours'
 	@echo 'make reliability   the tests that hold the promises about files; writes docs/reliability.md'
-	@echo 'make bench         measure it beside the alternatives (20 minutes); writes docs/performance.md'
+	@echo 'make bench         measure it beside the alternatives (half an hour); writes docs/performance.md'
 	@echo 'make matrix        every tool on every kind of server and userland; writes docs/servers.md'
 	@echo 'make picture       docs/badge.svg, drawn from the real interface'
 	@echo 'make clean         remove $(VENV), caches and build results'

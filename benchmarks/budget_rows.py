@@ -42,6 +42,9 @@ class Work:
         self.tracked = data.tracked(bench.sized(TRACKED, 20))
         self.output = bench.sized(100, 2) * MEBI
         (data.folder / "budgets/new").mkdir(exist_ok=True)
+        self.trees["floor"] = "budgets/floor"
+        for i in range(PATCHED):
+            data.small(f"budgets/floor/{i}", 2000)
 
     async def first_result(self, subject: Subject, _: int) -> float:
         """From nothing to the first result; a mount, which has no commands, reads a file."""
@@ -196,7 +199,8 @@ class Row:
         budget: the row of the design's table that it belongs to.
         trips: round trips it may take.
         plus: seconds it may take besides.
-        control: a command line whose own time on the remote it may take besides, in the tree named by `tree`.
+        control: a command line whose own time on the remote it may take besides, in the folder named by `tree`.
+        floor: such a command line whose time is only shown: what it takes at least without any link.
         shown: the limit as text.
         own_only: whether it makes no difference for those who keep nothing of files.
     """
@@ -208,6 +212,7 @@ class Row:
     prepare: Step | None = None
     plus: float = 0
     control: str = ""
+    floor: str = ""
     tree: str = ""
     shown: str = ""
     runs: int = 5
@@ -225,6 +230,14 @@ class Row:
 
 GLOB = glob_line({"pattern": "**/*.txt"})
 GREP = "rg --no-config --json --hidden --no-messages --max-count=101 --glob='!**/.git/**' --regexp=needle ."
+
+_SAFELY = " ".join(
+    (
+        "for i in *; do printf '%s\\n' \"$i\" >.t$i; cp --attributes-only --preserve=mode,ownership,xattr $i .t$i;",
+        "ln $i .w$i; sha256sum .w$i; mv -f .t$i $i; done; sha256sum *; rm -f .w*",
+    )
+)
+"""The programs without which a file is not replaced whole, with its attributes, and only if it still is what it was."""
 
 READ = "read 1 KB / 100 KB, cold or again"
 EDIT = "edit of a 100 KB file"
@@ -244,8 +257,27 @@ ROWS = (
     Row("edit of a 100 KB file, never read", EDIT, 2.5, Work.edit, Work.fresh_file, own_only=True),
     Row("edit of a 100 KB file, just read", EDIT, 2.5, Work.edit, Work.read_file),
     Row("write a new 1 KB file", "write a new 1 KB file", 2.3, Work.write),
-    Row("apply_patch, 20 files, never read", PATCH, 3.5, Work.patch, Work.fresh_files, runs=3, own_only=True),
-    Row("apply_patch, 20 files, just read", PATCH, 3.5, Work.patch, Work.read_files, runs=3),
+    Row(
+        "apply_patch, 20 files, never read",
+        PATCH,
+        3.5,
+        Work.patch,
+        Work.fresh_files,
+        floor=_SAFELY,
+        tree="floor",
+        runs=3,
+        own_only=True,
+    ),
+    Row(
+        "apply_patch, 20 files, just read",
+        PATCH,
+        3.5,
+        Work.patch,
+        Work.read_files,
+        floor=_SAFELY,
+        tree="floor",
+        runs=3,
+    ),
     Row(
         "glob in 10k files",
         "glob in 10k files",

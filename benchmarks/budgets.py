@@ -40,7 +40,7 @@ class Found:
     @property
     def limit(self) -> float | None:
         """What ours may take, in seconds."""
-        control = self.measured[CONTROL].median if CONTROL in self.measured else 0
+        control = self.measured[CONTROL].median if self.row.control and CONTROL in self.measured else 0
         return self.row.limit(self.round_trip, control)
 
     @property
@@ -91,7 +91,7 @@ async def _measure(
                 functools.partial(row.action, work),
                 runs=bench.runs(row.runs),
                 prepare=row.prepare and functools.partial(row.prepare, work),
-                controls={CONTROL: _control(bench, work, row)} if row.control else {},
+                controls={CONTROL: _control(bench, work, row)} if row.control or row.floor else {},
             )
             hopeless |= {(row.name, name): Measured(why=one.why) for name, one in measured.items() if one.given_up}
             measured |= {name: one for (of, name), one in hopeless.items() if of == row.name and name not in measured}
@@ -103,7 +103,9 @@ def _control(bench: Bench, work: Work, row: Row) -> Control:
     async def control() -> float:
         started = time.perf_counter()
         folder = bench.place.data.folder / work.trees[row.tree]
-        process = await asyncio.create_subprocess_shell(row.control, stdin=DEVNULL, stdout=PIPE, cwd=folder)
+        process = await asyncio.create_subprocess_shell(
+            row.control or row.floor, stdin=DEVNULL, stdout=PIPE, cwd=folder
+        )
         await process.communicate()
         return time.perf_counter() - started
 
@@ -115,6 +117,8 @@ def _times(bench: Bench, found: list[Found], title: str) -> Table:
     table = Table(f"Times, {title}", ["operation", "at most", OWN, "met", *others], note="Median (fastest–slowest).")
     for one in found:
         limit = "-" if one.limit is None else f"{one.row.limit_text} = {milliseconds(one.limit)}"
+        if one.row.floor and CONTROL in one.measured:
+            limit += f" (its programs alone: {milliseconds(one.measured[CONTROL].median)})"
         met = {None: "-", True: "yes", False: "**no**"}[one.met]
         cells = [cell(one.measured[name]) if name in one.measured else "-" for name in (OWN, *others)]
         table.rows.append([one.row.name, limit, cells[0], met, *cells[1:]])
@@ -165,6 +169,11 @@ _INTRO = (
 _NOTES = [
     "`rg's own` and `the remote's own` are the median of the same search without us, beside the sshd, once in each of "
     "the same rounds: `rg`, and for glob `rg --files | xargs stat | sort`, which is also what the alternatives do.",
+    "*plugin load* starts the sidecar, connects, and runs a command in the environment of the user's login; what that "
+    "takes at least is in the columns of asyncssh and ssh, which start, connect and run a command in none.",
+    "*Its programs alone* are those that replace twenty files safely, run by a shell on the remote in the same rounds: "
+    "each is copied the attributes, kept, compared and replaced. They are no faster for us, and their time is not "
+    "added to what we may take.",
     "*cold* is a file that nobody has seen, after everything known of files was forgotten; *again* comes after a read.",
     "sshfs answers from its cache for up to 20 seconds without a look at the remote: what it shows may be old by so "
     "much. It runs no commands; its *first result* is a read.",

@@ -167,10 +167,10 @@ class _Sending:
         processes = await self._start_further(further)
         share = first.left // (len(processes) + 1)
         for process in processes:
-            if share < SPAN_BYTES // 4:
+            begin = (first.end - share) // BLOCK * BLOCK
+            if share < SPAN_BYTES // 4 or begin <= first.at:  # each begins a little earlier than its share would
                 process.close()
                 continue
-            begin = (first.end - share) // BLOCK * BLOCK
             self._send(process, Span(begin, first.end))
             first.end = begin
 

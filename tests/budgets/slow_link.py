@@ -52,15 +52,16 @@ class SlowLink:
         while passed != (passed := (self.proxy.to_server.bytes, self.proxy.to_client.bytes)):
             await asyncio.sleep(3 * ROUND_TRIP)
 
-    async def trips(self, goal: int, act: Callable[[int], Awaitable[object]]) -> int:
-        """The fewest round trips of an operation in up to three attempts, which end as soon as it is `goal`.
+    async def trips(self, goal: int, act: Callable[[int], Awaitable[object]], *, attempts: int = ATTEMPTS) -> int:
+        """The fewest round trips of an operation in up to so many attempts, which end as soon as it is `goal`.
 
         Args:
             goal: what is expected.
             act: does it; given the number of the attempt.
+            attempts: more for what takes much of the machine itself.
         """
         fewest = 1 << 30
-        for attempt in range(ATTEMPTS):
+        for attempt in range(attempts):
             await self.quiet()
             before = self.proxy.round_trips
             await act(attempt)

@@ -116,6 +116,16 @@ async def test_a_large_content_travels_through_several_channels(
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.usefixtures("small_spans")
+@pytest.mark.parametrize("size", [714_890, 786_432, 786_433, 1_000_001])
+async def test_spans_that_do_not_come_out_even(openssh: SshServer, tmp_path: Path, size: int) -> None:
+    content = (b"0123456789abcde\n" * (size // 16 + 1))[:size]
+    async with over(openssh, tmp_path) as (host, watched):
+        await asyncio.wait_for(replace(host, tmp_path / "large", content), 30)
+        assert watched.further > 0
+    assert (tmp_path / "large").read_bytes() == content
+
+
 async def test_no_more_channels_than_there_are_spans(openssh: SshServer, tmp_path: Path) -> None:
     async with over(openssh, tmp_path) as (host, watched):
         for size, channels in ((3 * MIB, (0, 0)), (5 * MIB, (1, 0)), (8 * MIB, (2, 1))):

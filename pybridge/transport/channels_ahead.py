@@ -12,11 +12,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pybridge.errors import ConnectionLostError
 from pybridge.transport.asyncssh_quietly import asyncssh, packet
 from pybridge.transport.connection_group import ConnectionGroup, Reservation
+from pybridge.transport.process import unless_silent
 from pybridge.transport.receive_window import FIRST_BYTES
 from pybridge.transport.ssh_process import SshProcess
-from pybridge.transport.ssh_start import MAX_PACKET, finish_start
+from pybridge.transport.ssh_start import MAX_PACKET, OPEN_SECONDS, finish_start
 
 _TO_BE_TOLD = "exec /bin/sh"
 """Never sent: asyncssh wants to be told a command before it opens a channel."""
@@ -43,13 +45,18 @@ class ProcessAhead(SshProcess):
         self._on_refused = on_refused
         self._answered = asyncio.Event()
         self._told = asyncio.Event()
+        self._given_up = False
         self._command = _TO_BE_TOLD
         self._creating = asyncio.create_task(self._create(place.link.connection))
 
     async def is_open(self) -> bool:
-        """Whether there is a channel, once the server has said so."""
-        await self._answered.wait()
-        return self.was_opened and not self.closed and self.place.link.alive and not self.place.link.silent
+        """Whether there is a channel, once the server has said so; it says nothing if the link has fallen silent."""
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                await unless_silent(self, self._answered.wait())
+        except (TimeoutError, ConnectionLostError):
+            return False
+        return self.was_opened and not self.closed and self.place.link.alive and await self.link_answers()
 
     async def execute(self, command: str, stdin: bytes) -> None:
         """Start the command: one round trip.
@@ -63,11 +70,8 @@ class ProcessAhead(SshProcess):
 
     def give_up(self) -> None:
         """Nobody wants it: let it be closed as soon as it is open."""
-        if self._told.is_set():
-            return
-        if self._answered.is_set():
-            self.close()
-        self._creating.cancel()
+        self._given_up = not self._told.is_set()
+        self._told.set()
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         super().connection_made(chan)
@@ -76,6 +80,9 @@ class ProcessAhead(SshProcess):
         async def request_when_told(kind: bytes, *_: bytes) -> Any:
             self._answered.set()
             await self._told.wait()
+            if self._given_up:
+                self.close()
+                return False
             asyncio.get_running_loop().call_soon(self._send_first)
             return await request(kind, packet.String(self._command))
 
@@ -86,10 +93,6 @@ class ProcessAhead(SshProcess):
             await connection.create_session(
                 lambda: self, _TO_BE_TOLD, encoding=None, window=FIRST_BYTES, max_pktsize=MAX_PACKET, request_pty=False
             )
-        except asyncio.CancelledError:
-            self.close()
-            self.place.release()
-            raise
         except (asyncssh.Error, OSError):
             if not self.was_opened:
                 self.place.release()

@@ -156,12 +156,17 @@ class Connector:
             client = Client(login, verifier, one_by_one=hop in self._one_by_one)
             try:
                 connection = await _open_hop(hop, client, previous, progress)
-            except ConnectError:
-                if not client.unheard:
+            except RemoteError:
+                if not client.unanswered:
                     raise
-                # It may be one of the servers that take only one thing at a time.
+                # It may take only one thing at a time, or let one try so few keys that the one sent early was too many.
+                # Nothing else has been sent meanwhile: no password.
                 self._one_by_one.add(hop)
                 continue
+            except asyncio.CancelledError:
+                if client.unanswered:
+                    self._one_by_one.add(hop)  # for the next attempt, after the time was up
+                raise
             finally:
                 login.identities.close()
             loader.accepted = login.accepted_key

@@ -24,23 +24,23 @@ _SIGNED = packet.Boolean(True)
 class EarlyLogin:
     """What is said on one connection before it is asked for. To be made before the key exchange.
 
-    Attributes:
-        unheard: something has been said, and the server has not answered any of it (yet).
-
     Args:
         connection: not authenticated.
         first_key: gives the key to sign for before the methods are known, if any. It counts as offered.
+        on_untimely: called when it was refused where no key was asked for; one may be asked for later.
     """
 
     def __init__(
         self,
         connection: asyncssh.SSHClientConnection,
         first_key: Callable[[], Awaitable[asyncssh.SSHKeyPair | None]],
+        on_untimely: Callable[[], None],
     ) -> None:
-        self.unheard = False
         self._connection: Any = connection
         self._first_key = first_key
-        self._answers = 0
+        self._on_untimely = on_untimely
+        self._methods: list[bytes] = []
+        self._said = self._answers = 0
         self._settled = asyncio.Event()
         self._offered: asyncssh.SSHKeyPair | None = None
         self._request_service = connection.send_service_request
@@ -49,6 +49,11 @@ class EarlyLogin:
         connection.send_service_request = self._say_at_once
         connection.send_userauth_request = self._say
         connection.try_next_auth = self._note_answer
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the server has left something unanswered (so far) that was said early."""
+        return self._answers < self._said
 
     async def settled(self) -> None:
         """Return when the server has refused the key that was signed for before; at once where there is none.
@@ -63,7 +68,7 @@ class EarlyLogin:
 
     def _say_at_once(self, service: bytes) -> None:
         self._request_service(service)
-        self.unheard = True
+        self._said = 2  # the service, and "none"
         self._connection.create_task(self._say_early())
 
     async def _say_early(self) -> None:
@@ -71,10 +76,15 @@ class EarlyLogin:
             await self._request(_NONE)
             pair = await self._first_key()
             # An RSA key needs to know what the server takes, which it says along with its new keys, or never.
-            if pair is None or not self._connection._choose_signature_alg(pair):
+            if pair is None:
+                return self._settled.set()
+            if not self._connection._choose_signature_alg(pair):
+                self._on_untimely()
                 return self._settled.set()
             with contextlib.suppress(ValueError):  # The key cannot be used after all.
-                return await self._sign(pair)
+                await self._sign(pair)
+                self._said += 1
+                return None
         except BaseException:
             self._settled.set()
             raise
@@ -97,8 +107,10 @@ class EarlyLogin:
     def _note_answer(self, *, next_method: bool = False) -> None:
         """The service was accepted, or a method refused: the first two refusals are of "none" and of the first key."""
         self._answers += not next_method
-        if self._answers > 1:
-            self.unheard = False
-        if self._answers > 2:
+        if self._answers == 2:
+            self._methods = list(self._connection._auth_methods)
+        if self._answers > 2 and not self._settled.is_set():
+            if _PUBLIC_KEY not in self._methods:
+                self._on_untimely()
             self._settled.set()
         self._go_on(next_method=next_method)

@@ -59,6 +59,15 @@ class Identities:
         """The next key pair, if it is a sure one."""
         return await self.next() if self.offers and self.offers[0].sure else None
 
+    def take_back(self) -> None:
+        """The last key pair that was offered is the next one again."""
+        pair = self.pairs.pop()
+
+        async def offer() -> asyncssh.SSHKeyPair:
+            return pair
+
+        self.offers.insert(0, Offer(offer, pair.public_data))
+
     def prefer(self, accepted: bytes) -> None:
         """Offer the key with this public half first: the server took it before."""
         first = [replace(offer, sure=True) for offer in self.offers if offer.public == accepted]

@@ -80,6 +80,11 @@ class Login:
         self._offering_key = pair is not None
         return pair
 
+    def take_key_back(self) -> None:
+        """The last key was offered where none was asked for: it is still to be offered."""
+        self.identities.take_back()
+        self._offering_key = False
+
     async def answer_password(self) -> str | None:
         """The password for the method `password`; None where there is none, or it was sent before."""
         self._leave_keys()

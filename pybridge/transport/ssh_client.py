@@ -43,7 +43,7 @@ class Client(asyncssh.SSHClient):
         # asyncssh's own verification knows neither the rules nor the files; without this it trusts no key at all.
         conn.validate_server_host_key = self._verify_host_key
         if not self._one_by_one:
-            self._early = EarlyLogin(conn, self._first_key)
+            self._early = EarlyLogin(conn, self._first_key, self.login.take_key_back)
 
     def _verify_host_key(self, key_data: bytes) -> asyncssh.SSHKey:
         peer = self.connection.get_extra_info("peername") if self.connection is not None else None
@@ -84,9 +84,9 @@ class Client(asyncssh.SSHClient):
         return await self.login.answer_prompts(prompts)
 
     @property
-    def unheard(self) -> bool:
-        """Whether the server has left everything unanswered that it was told before it had asked."""
-        return self._early is not None and self._early.unheard
+    def unanswered(self) -> bool:
+        """Whether the server has left something unanswered that it was told before it had asked."""
+        return self._early is not None and not self.authenticated and self._early.unanswered
 
     async def _first_key(self) -> asyncssh.SSHKeyPair | None:
         return self._named(await self.login.sure_key())

@@ -14,7 +14,7 @@ from pybridge.transport.ssh_process import SshProcess
 MAX_PACKET = 64 * 1024
 """Bytes of a packet that the server may send: each costs us time of its own."""
 
-_OPEN_SECONDS = 30.0
+OPEN_SECONDS = 30.0
 """How long the server may take to answer a channel open or an exec request."""
 
 
@@ -85,7 +85,7 @@ async def finish_start(
     """
     silence = asyncio.ensure_future(process.link_falls_silent())
     try:
-        async with asyncio.timeout(_OPEN_SECONDS):
+        async with asyncio.timeout(OPEN_SECONDS):
             await asyncio.wait([opening, silence], return_when=asyncio.FIRST_COMPLETED)
         if not opening.done():
             _let_go(opening, process, on_closed)
@@ -97,7 +97,7 @@ async def finish_start(
     except TimeoutError as error:
         _let_go(opening, process, on_closed)
         raise ChannelError(
-            f"{process.name} did not answer the request to start a command within {_OPEN_SECONDS:g} s.",
+            f"{process.name} did not answer the request to start a command within {OPEN_SECONDS:g} s.",
             next_step="The host may be overloaded. Try again.",
         ) from error
     except (asyncssh.Error, OSError) as error:

@@ -119,7 +119,11 @@ async def test_one_that_nobody_waits_for_any_more_is_closed(openssh: SshServer) 
             await starting
         process = await first
         assert await until(lambda: held(pool) == 1)
-        process.close()
+        # The server has closed it too: it grants nine more.
+        further = [await asyncio.wait_for(pool.start("cat"), 10) for _ in range(9)]
+        assert len(pool._links()) == 1 and held(pool) == 10
+        for one in (process, *further):
+            one.close()
         assert (await run(pool, "echo in")).stdout == b"in\n"
 
 

@@ -13,7 +13,7 @@ import asyncssh
 import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
-from pybridge.errors import AuthenticationError, ConnectError
+from pybridge.errors import AuthenticationError, ConnectError, ConnectTimeoutError
 from pybridge.transport.ssh_pool import SshPool
 from tests.kit.agent import running_agent, with_agent
 from tests.kit.asyncssh_server import EmbeddedServer
@@ -191,6 +191,79 @@ async def test_a_server_that_takes_one_thing_at_a_time(tmp_path: Path) -> None:
         await end_connections(pool)
         assert (await run(pool, "anything")).stdout == b"done\n"
         assert len(made) == 3  # it is remembered
+
+
+async def test_a_server_that_says_nothing_more_is_asked_one_by_one_the_next_time(tmp_path: Path) -> None:
+    key = make_key(tmp_path / "key")
+    public = asyncssh.read_public_key(key.with_name("key.pub")).public_data
+    made: list[object] = []
+
+    class Forgetful(asyncssh.SSHServer):
+        """Answers the first thing that is said, and forgets what has come behind it."""
+
+        def connection_made(self, conn: Any) -> None:
+            made.append(conn)
+            self._waits, self._has_answered = False, False
+            finish, process = conn.send_userauth_failure, conn._process_userauth_request
+
+            def once(*args: Any) -> Any:
+                return None if self._waits else take(*args)
+
+            def take(*args: Any) -> Any:
+                self._waits = not self._has_answered
+                return process(*args)
+
+            def answered(*args: Any) -> None:
+                asyncio.get_running_loop().call_later(0.1, answer, args)
+
+            def answer(args: Any) -> None:
+                finish(*args)
+                self._waits, self._has_answered = False, True
+
+            conn.send_userauth_failure = answered
+            conn._packet_handlers = {**conn._packet_handlers, 50: lambda _, *args: once(*args)}
+
+        def public_key_auth_supported(self) -> bool:
+            return True
+
+        def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+            return key.public_data == public
+
+    async with listening(tmp_path, Forgetful) as text, open_pool(f"{text} -i {key} -o ConnectTimeout=3") as pool:
+        with pytest.raises(ConnectTimeoutError):
+            await pool.connect()
+        assert (await run(pool, "anything")).stdout == b"done\n"
+        assert len(made) == 2
+
+
+async def test_a_key_too_many_costs_no_login_by_password(tmp_path: Path) -> None:
+    """A server that lets one try a single time: a key that it does not even ask for must not be that time."""
+    key = make_key(tmp_path / "key")
+    passwords: list[str] = []
+
+    class Strict(asyncssh.SSHServer):
+        def connection_made(self, conn: Any) -> None:
+            failure, self._failures = conn.send_userauth_failure, 0
+
+            def count(*args: Any) -> None:
+                self._failures += 1
+                if self._failures > 1:  # the first is "none"
+                    conn.disconnect(14, "Too many authentication failures")
+                else:
+                    failure(*args)
+
+            conn.send_userauth_failure = count
+
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, password: str) -> bool:
+            passwords.append(password)
+            return True
+
+    async with listening(tmp_path, Strict) as text, open_pool(f"{text} -i {key}", password=SECRET) as pool:
+        assert (await run(pool, "anything")).stdout == b"done\n"
+    assert passwords == [SECRET]
 
 
 async def test_a_server_that_hangs_up_is_tried_once_more_only(tmp_path: Path) -> None:

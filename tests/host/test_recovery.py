@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from pybridge.errors import ConnectionLostError
 from pybridge.host.checksums import version_of
 from pybridge.host.control_shell import ShellIdentity
 from pybridge.host.host import Host, HostOptions
@@ -30,7 +32,15 @@ def request(*leftovers: Leftover, owner: ShellIdentity = DEAD, fence: bool = Fal
 
 
 async def settled(host: Host, *leftovers: Leftover, owner: ShellIdentity = DEAD, fence: bool = False) -> Settlement:
-    return (await host.recover([request(*leftovers, owner=owner, fence=fence)]))["k"]
+    """What comes of it, over the next connection too, as the sweeper does it: dropbear 2022.83 drops a connection now and
+    then when a command ends while a channel of another is opened (see `Carrier.opening_is_delicate`)."""
+    asked = [request(*leftovers, owner=owner, fence=fence)]
+    try:
+        return (await host.recover(asked))["k"]
+    except ConnectionLostError:
+        if "dropbear" not in os.environ.get("PYTEST_CURRENT_TEST", ""):
+            raise
+        return (await host.recover(asked))["k"]
 
 
 def names_in(folder: Path) -> list[str]:

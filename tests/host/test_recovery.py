@@ -32,8 +32,10 @@ def request(*leftovers: Leftover, owner: ShellIdentity = DEAD, fence: bool = Fal
 
 
 async def settled(host: Host, *leftovers: Leftover, owner: ShellIdentity = DEAD, fence: bool = False) -> Settlement:
-    """What comes of it, over the next connection too, as the sweeper does it: dropbear 2022.83 drops a connection now and
-    then when a command ends while a channel of another is opened (see `Carrier.opening_is_delicate`)."""
+    """What comes of it; over the next connection, as the sweeper does it, where dropbear drops one.
+
+    dropbear 2022.83 does so at times when a command ends while a channel is opened (`Carrier.opening_is_delicate`).
+    """
     asked = [request(*leftovers, owner=owner, fence=fence)]
     try:
         return (await host.recover(asked))["k"]

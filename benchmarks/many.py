@@ -22,8 +22,9 @@ HOSTS = 4
 _INTRO = (
     "Calls made at the same moment. A slow command sleeps for half a second. The first rows say how long all of them "
     "take; the others how long one call takes, from its own start, while the rest goes on. An sshd grants ten sessions "
-    "to a connection, and pybridge holds three connections for commands: more than about 26 commands of one session "
-    "at once wait for one to end, so that the last few places are left to the others."
+    "to a connection, and pybridge holds three connections for commands and lends them what one for files can spare: "
+    "more than about 34 commands of one session at once wait for one to end, so that the last few places are left to "
+    "the others."
 )
 
 Call = dict[str, Any]

@@ -83,7 +83,11 @@ VARIABLES: tuple[Variable, ...] = (
         "codes, GSSAPI, PKCS#11, a ControlMaster of yours.",
     ),
     Variable("REMOTE_POOL_COMMAND_SIZE", "3", "At most this many SSH connections for commands (1 to 64)."),
-    Variable("REMOTE_POOL_FILE_SIZE", "2", "At most this many SSH connections for large transfers (1 to 64)."),
+    Variable(
+        "REMOTE_POOL_FILE_SIZE",
+        "2",
+        "At most this many SSH connections for large transfers, and for a crowd of commands (1 to 64).",
+    ),
     Variable("REMOTE_POOL_STAGGER_MS", "0", "Milliseconds between the start of two connections (0 to 60000)."),
     Variable("REMOTE_SHELL", "", "Shell for your commands on the remote, instead of your login shell there."),
     Variable("REMOTE_LOGIN", "1", "0 skips reading the login environment (profile files) on the remote."),

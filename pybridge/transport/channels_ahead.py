@@ -14,7 +14,8 @@ from typing import Any
 
 from pybridge.errors import ConnectionLostError
 from pybridge.transport.asyncssh_quietly import asyncssh, packet
-from pybridge.transport.connection_group import ConnectionGroup, Reservation
+from pybridge.transport.connection_group import ConnectionGroup
+from pybridge.transport.link import Reservation
 from pybridge.transport.process import unless_silent
 from pybridge.transport.receive_window import FIRST_BYTES
 from pybridge.transport.ssh_process import SshProcess

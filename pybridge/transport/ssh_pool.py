@@ -23,8 +23,9 @@ from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.backoff import Backoff
 from pybridge.transport.channels_ahead import ChannelsAhead
 from pybridge.transport.connect import Connector
-from pybridge.transport.connection_group import ConnectionGroup, Link, Reservation
+from pybridge.transport.connection_group import ConnectionGroup
 from pybridge.transport.credentials import Credentials
+from pybridge.transport.link import Link, Reservation
 from pybridge.transport.process import ByteProcess
 from pybridge.transport.ssh_start import (
     ChannelRefusedError,

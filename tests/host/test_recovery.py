@@ -36,8 +36,11 @@ async def settled(host: Host, *leftovers: Leftover, owner: ShellIdentity = DEAD,
 
 
 async def at_rest(host: Host) -> None:
-    """Wait for what a host starts in the background: dropbear 2022.83 drops a connection now and then when a command ends
-    while a channel is opened (see `Carrier.opening_is_delicate`), and a shell is ended here."""
+    """Wait for what a host starts in the background.
+
+    dropbear 2022.83 drops a connection now and then when a command ends while a channel is opened
+    (`Carrier.opening_is_delicate`), and shells are ended here.
+    """
     await host.login_captured()
     await host._warming
     while host._shells._opening:

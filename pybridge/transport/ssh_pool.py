@@ -9,23 +9,17 @@ from collections.abc import Callable
 from typing import Literal
 
 from pybridge.errors import (
-    AlgorithmError,
-    AuthenticationError,
     ChannelError,
-    ConnectError,
-    ConnectionDroppedError,
     ConnectionLostError,
-    ConnectTimeoutError,
-    HostKeyError,
     RemoteError,
 )
 from pybridge.transport.asyncssh_quietly import asyncssh
-from pybridge.transport.backoff import Backoff
 from pybridge.transport.channels_ahead import ChannelsAhead
 from pybridge.transport.connect import Connector
 from pybridge.transport.connection_group import ConnectionGroup
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.link import Link, Reservation
+from pybridge.transport.patient_connector import PatientConnector
 from pybridge.transport.process import ByteProcess
 from pybridge.transport.ssh_start import (
     ChannelRefusedError,
@@ -35,13 +29,6 @@ from pybridge.transport.ssh_start import (
 )
 from pybridge.transport.ssh_target import SshTarget
 
-_DROPPED_TRIES = 3
-_DROPPED_PAUSE_SECONDS = 0.5
-_RECONNECT_SECONDS = 4.0
-"""How long one call tries to connect again where nothing answers: a server that restarts is back by then."""
-
-_NOT_BY_WAITING = (AuthenticationError, HostKeyError, AlgorithmError, ConnectTimeoutError)
-"""Failures that a further attempt of the same call cannot mend; a timeout was long enough for it."""
 _MAX_REFUSALS = 6
 _MAX_SETBACKS = 3
 """New connections that were of no use, before one start gives up."""
@@ -89,8 +76,7 @@ class SshPool:
         self._connector = Connector(target, credentials or Credentials())
         self._stagger_seconds = stagger_ms / 1000
         self._one_at_a_time = asyncio.Lock()
-        self._backoff = Backoff()
-        self._connected_before = False
+        self._patient = PatientConnector(self._connector)
         self._state = PoolState.CONNECTING
         sizes: dict[Role, int] = {"command": command_size, "file": file_size}
         self._groups: dict[Role, ConnectionGroup] = {
@@ -245,47 +231,18 @@ class SshPool:
         async with self._one_at_a_time:
             first = not self._links()
             if first:
-                self._set_state(PoolState.RECONNECTING if self._connected_before else PoolState.CONNECTING)
+                self._set_state(PoolState.RECONNECTING if self._patient.connected_before else PoolState.CONNECTING)
             elif self._stagger_seconds:
                 await asyncio.sleep(self._stagger_seconds)
             try:
-                connection = await self._open_again() if first else await self._open_with_patience()
+                connection = await (self._patient.open_first() if first else self._patient.open())
             except RemoteError as error:
                 if first and not self._links():
                     self._set_state(PoolState.FAILED, error)
                 raise
-            self._connected_before = True
+            self._patient.connected_before = True
             self._set_state(PoolState.READY)
             return connection
-
-    async def _open_again(self) -> asyncssh.SSHClientConnection:
-        """Where there is no connection: with pauses after failures, and, if there was one, more than one attempt."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        while True:
-            await self._backoff.wait()
-            try:
-                patiently = self._open_with_patience if not self._connected_before else self._connector.open
-                connection = await patiently()
-            except RemoteError as error:
-                self._backoff.failed()
-                if not self._connected_before or not _may_pass(error):
-                    raise
-                if loop.time() - begun + self._backoff.pause > _RECONNECT_SECONDS:
-                    raise _while_away(error) from error
-            else:
-                self._backoff.succeeded()
-                return connection
-
-    async def _open_with_patience(self) -> asyncssh.SSHClientConnection:
-        for attempt in range(1, _DROPPED_TRIES):
-            try:
-                return await self._connector.open()
-            except ConnectionDroppedError as error:
-                if error.authenticating:
-                    raise
-                await asyncio.sleep(_DROPPED_PAUSE_SECONDS * attempt)
-        return await self._connector.open()
 
     def _lost(self) -> None:
         if self._links():
@@ -303,15 +260,3 @@ class SshPool:
             self._state = state
             if self.on_state is not None:
                 self.on_state(state, error)
-
-
-def _may_pass(error: RemoteError) -> bool:
-    if isinstance(error, ConnectionDroppedError) and error.authenticating:
-        return False
-    return isinstance(error, ConnectError) and not isinstance(error, _NOT_BY_WAITING)
-
-
-def _while_away(error: RemoteError) -> RemoteError:
-    """The same error, for a server that was there before: its address is hardly wrong."""
-    steps = f"It was there before, so it may be restarting, or the network is away. {error.next_step or ''}".rstrip()
-    return type(error)(error.message, next_step=f"{steps} The next call tries again.")

@@ -20,7 +20,7 @@ from pybridge.errors import (
     HostKeyChangedError,
     RemoteError,
 )
-from pybridge.transport import backoff, connect, pulse, ssh_pool
+from pybridge.transport import backoff, connect, patient_connector, pulse
 from pybridge.transport.pulse import Pulse
 from pybridge.transport.ssh_pool import PoolState, SshPool
 from tests.kit import figures
@@ -64,7 +64,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attempts follow each other sooner."""
     monkeypatch.setattr(backoff, "FIRST_PAUSE", 0.125)
     monkeypatch.setattr(backoff, "LONGEST_PAUSE", 1.0)
-    monkeypatch.setattr(ssh_pool, "_RECONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(patient_connector, "_RECONNECT_SECONDS", 1.0)
 
 
 class Watched:

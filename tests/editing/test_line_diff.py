@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pybridge.editing.line_diff import Kind, Run, count_changes, diff_lines, tokenize
+from pybridge.editing.line_diff import Kind, Run, _common, count_changes, diff_lines, tokenize
 
 pytestmark = pytest.mark.unit
 
@@ -47,3 +47,13 @@ def test_a_rewritten_file_costs_nothing() -> None:
 
 def test_only_a_newline_ends_a_line() -> None:
     assert tokenize("a\rb\u2028c\x0bd\r\ne") == ["a\rb\u2028c\x0bd\r\n", "e"]
+
+
+@pytest.mark.parametrize("differing", [None, 0, 1, 15, 16, 17, 31, 32, 47, 48, 63, 64, 65, 150, 198, 199])
+@pytest.mark.parametrize("shift", [0, 1, 40])
+def test_a_long_run_of_common_lines_ends_where_they_differ(differing: int | None, shift: int) -> None:
+    old = [f"{n}\n" for n in range(200)]
+    new = [f"new {n}\n" for n in range(shift)] + old
+    if differing is not None:
+        new[shift + differing] = "other\n"
+    assert _common(old, new, 0, shift) == (200 if differing is None else differing)

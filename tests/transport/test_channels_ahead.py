@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
+from pybridge.transport.process import Stream
 from pybridge.transport.ssh_pool import SshPool
 from tests.kit.pools import finish, open_pool, run, through, until
 from tests.kit.sshd import SshServer, start_openssh
@@ -65,7 +66,9 @@ async def test_nothing_runs_before_it_is_told(tmp_path: Path) -> None:
     try:
         async with open_pool(server.ssh_command) as pool:
             pool.expect(2)
-            first = await pool.start("cat")
+            first = await pool.start("cat", stdin=b"it runs\n")
+            assert await first.read() == (Stream.STDOUT, b"it runs\n")
+            assert len(pool._ahead._waiting) == 2
             assert await until(lambda: all(process.was_opened for process in pool._ahead._waiting))
             await run(pool, "true")
             assert ran.read_text() == "x\nx\n"
@@ -86,6 +89,29 @@ async def test_a_server_that_allows_few(tmp_path: Path, sessions: int) -> None:
                 await finish(process)
     finally:
         server.stop()
+
+
+async def test_after_a_crowd_the_next_one_finds_channels_open(openssh: SshServer) -> None:
+    fewest = 1 << 30
+    async with DelayProxy(openssh.port, ROUND_TRIP / 2) as proxy, open_pool(through(openssh, proxy)) as pool:
+        for _ in range(ATTEMPTS):
+            crowd = await asyncio.gather(*(pool.start("cat") for _ in range(8)))
+            for process in crowd:
+                process.write_eof()
+                await finish(process)
+            assert await until(lambda: len(pool._ahead._waiting) >= 8 and pool._ahead._refilling is None)
+            before = proxy.round_trips
+            processes = await asyncio.gather(*(pool.start("cat") for _ in range(8)))
+            fewest = min(fewest, proxy.round_trips - before)
+            for process in processes:
+                process.close()
+    assert fewest == 1
+
+
+async def test_few_starts_leave_no_channels_open(openssh: SshServer) -> None:
+    async with open_pool(openssh.ssh_command) as pool:
+        await asyncio.gather(*(run(pool, "true") for _ in range(7)))
+        assert pool._ahead._refilling is None and not pool._ahead._waiting
 
 
 async def test_other_servers_are_not_asked(dropbear: SshServer) -> None:

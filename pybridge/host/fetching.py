@@ -1,4 +1,4 @@
-"""Reading remote files through a control shell: whole files, slices of large ones, folders."""
+"""Reading remote files through a control shell: whole files, folders, and lines of what is too large for that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from pybridge.errors import FileError, FileMissingError, FilePermissionError, No
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
 from pybridge.host.framing import decode_text, quote
-from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, FileVersion, Slice, Stat
+from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, Stat
+from pybridge.host.slicing import parse_slice, slice_words
+
+SLICED_AT_ONCE = 128 * 1024 * 1024
+"""Lines of a file up to this size come in the reply that says how large it is. Counting those of a larger one takes a
+while, and the shells for what comes back at once are few."""
 
 _MOST_NAMES = 1024 * 1024
 _KINDS = {b"f": FileKind.FILE, b"d": FileKind.DIRECTORY, b"s": FileKind.SPECIAL}
@@ -26,8 +31,10 @@ def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
         # It was read from a local file, and becomes part of a script.
         if algorithm == facts.algorithm and _DIGEST.fullmatch(digest):
             held = digest
-        names = " 1" if request.entries else ""
-        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker}{names}")
+        wanted = "1" if request.entries else "''"
+        if request.lines is not None:
+            wanted += f" {SLICED_AT_ONCE} {slice_words(request.lines, marker)}"
+        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker} {wanted}")
     return "\n".join(lines)
 
 
@@ -46,12 +53,14 @@ def parse_fetched(output: bytes | bytearray, requests: Sequence[Fetch], facts: F
         if stop < 0 or line_end < 0:
             raise ProtocolError(f"the remote's answer about {request.path} is cut short")
         status = bytes(output[stop + len(ending) : line_end])
-        answers.append(_parse_one(output, at, stop, status, request, facts))
+        answers.append(_parse_one(output, at, stop, status, request, facts, marker))
         at = line_end + 1
     return answers
 
 
-def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, request: Fetch, facts: Facts) -> Fetched:
+def _parse_one(
+    output: bytes | bytearray, at: int, stop: int, status: bytes, request: Fetch, facts: Facts, marker: str
+) -> Fetched:
     fields: list[bytes] = []
     while len(fields) < 4 and at <= stop:
         end = output.find(b"\0", at, stop)
@@ -88,6 +97,11 @@ def _parse_one(output: bytes | bytearray, at: int, stop: int, status: bytes, req
         return Fetched(path, real, stat, version=request.held, unchanged=True)
     if how == b"l":
         return Fetched(path, real, stat, entries=_entries(bytes(memoryview(output)[at:stop])))
+    if how == b"p":
+        try:
+            return Fetched(path, real, stat, piece=parse_slice(path, rest, facts, marker))
+        except FileError as error:
+            return Fetched(path, real, stat, error=error)
     if how != b"y":
         return Fetched(path, real, stat)
     if size > request.max_bytes:
@@ -138,37 +152,6 @@ def parse_mode(text: str) -> int:
         if group[2] in "sStT":
             mode |= 0o4000 >> place
     return mode
-
-
-def slice_script(
-    path: str, first_line: int, max_lines: int, max_line_bytes: int, version_up_to: int, facts: Facts, marker: str
-) -> str:
-    """The script that cuts lines out of a large file."""
-    numbers = f"{first_line} {max_lines} {max_line_bytes} {marker} {version_up_to}"
-    return f"{facts.settings}\npb_slice {quote(path)} {numbers}"
-
-
-def parse_slice(fetched: Fetched, output: bytes, facts: Facts, marker: str) -> Slice:
-    """What `slice_script` printed of a file.
-
-    Raises:
-        FileError: the remote could not read the file.
-    """
-    path = fetched.path
-    numbers, head_sign, rest = output.partition(b"\0")
-    ending = b"\0" + marker.encode() + b"\n"
-    head, lines_sign, rest = rest.partition(ending)
-    body, end_sign, count = rest.partition(ending)
-    size, digest = (*numbers.decode("ascii", "replace").split(), "", "")[:2]
-    total = count.decode("ascii", "replace").strip()
-    if not (head_sign and lines_sign and end_sign and total.isdigit() and len(total) < 20):
-        raise FileError(f"The remote could not read {path}.", path=path, next_step="Look at it with bash: `ls -l`.")
-    lines = body.split(b"\n")
-    if lines and lines[-1] == b"":
-        lines.pop()
-    known = size.isdigit() and len(size) < 20 and _DIGEST.fullmatch(digest)
-    version = FileVersion(f"{facts.algorithm}:{digest}", int(size)) if known else None
-    return Slice(fetched, tuple(lines), int(total), head, version)
 
 
 def list_script(path: str, facts: Facts) -> str:

@@ -13,13 +13,12 @@ from pybridge.host.fetching import (
     list_script,
     parse_fetched,
     parse_list,
-    parse_slice,
-    slice_script,
 )
 from pybridge.host.framing import new_marker
 from pybridge.host.known_files import KnownFiles
-from pybridge.host.model import Entry, Fetch, Fetched, Slice
+from pybridge.host.model import Entry, Fetch, Fetched, Lines, Slice
 from pybridge.host.shells import ControlShells
+from pybridge.host.slicing import parse_slice, slice_script
 
 SLOWEST_BYTES_PER_SECOND = 64 * 1024
 
@@ -56,7 +55,7 @@ class FileReader:
             return []
         marker, epoch = new_marker(), self.known_files.epoch
         timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
-        timeout += sum(r.entries for r in requests) * DEFAULT_TIMEOUT
+        timeout += sum(r.entries + (r.lines is not None) for r in requests) * DEFAULT_TIMEOUT
         reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
         answers = parse_fetched(reply.output, requests, self._facts, marker)
         for answer in answers:
@@ -74,26 +73,20 @@ class FileReader:
             return None  # a file that is replaced gets the mode it was last seen with: then that must be a fresh look
         return self.known_files.recall(path)
 
-    async def slice(
-        self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0
-    ) -> Slice:
-        """Some lines of a file too large to fetch.
+    async def slice(self, path: str, lines: Lines) -> Slice:
+        """Some lines of a file so large that `fetch` does not bring them.
 
         Args:
             path: remote absolute path.
-            first_line: counts from 1.
-            max_lines: at most so many.
-            max_line_bytes: each cut to this length.
-            version_up_to: a file of at most so many bytes is read whole on the remote, to tell its version.
 
         Raises:
             FileError: it could not be read.
         """
         marker = new_marker()
         fetched = self._real.get(path) or await self.fetch_one(path, max_bytes=0)
-        script = slice_script(fetched.real, first_line, max_lines, max_line_bytes, version_up_to, self._facts, marker)
+        script = slice_script(fetched.real, lines, self._facts, marker)
         reply = await self._shells.request(script, timeout=4 * DEFAULT_TIMEOUT, retry=True, slow=True)
-        return parse_slice(fetched, reply.stdout, self._facts, marker)
+        return parse_slice(path, reply.stdout, self._facts, marker)
 
     async def list(self, path: str) -> list[Entry]:
         """Everything in a folder, in no order that matters.
@@ -105,7 +98,7 @@ class FileReader:
         return parse_list(reply.stdout, reply.status, path)
 
     def _remember(self, answer: Fetched) -> None:
-        self._real[answer.path] = replace(answer, content=None, siblings=(), entries=None)
+        self._real[answer.path] = replace(answer, content=None, siblings=(), entries=None, piece=None)
         self._real.move_to_end(answer.path)
         while len(self._real) > _REMEMBERED:
             self._real.popitem(last=False)

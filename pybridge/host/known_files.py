@@ -47,7 +47,10 @@ class KnownFiles:
         if not certain or epoch != self._epoch or self._changing:
             self.forget(file.path)
             return
-        self._files[file.path] = replace(file, content=None, unchanged=False), time.monotonic() + KNOWN_SECONDS
+        self._files[file.path] = (
+            replace(file, content=None, unchanged=False),
+            time.monotonic() + KNOWN_SECONDS,
+        )
         self._files.move_to_end(file.path)
         while len(self._files) > self._most:
             self._files.popitem(last=False)

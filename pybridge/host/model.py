@@ -49,6 +49,23 @@ class Stat:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Which lines of a file are wanted.
+
+    Args:
+        first: counts from 1.
+        most: at most so many.
+        longest: each is cut to so many bytes.
+        version_up_to: a file of at most so many bytes is read whole on the remote, to tell its version.
+    """
+
+    first: int
+    most: int
+    longest: int = 8004
+    version_up_to: int = 0
+
+
+@dataclass(frozen=True)
 class Fetch:
     """Ask for one file.
 
@@ -57,12 +74,14 @@ class Fetch:
         held: the version whose content the caller has; the same version there is answered without content.
         max_bytes: a larger file is answered without content (`content` None, `version` None).
         entries: what is in it is wanted, should it be a folder.
+        lines: those wanted of it, should it be larger than `max_bytes`.
     """
 
     path: str
     held: FileVersion | None = None
     max_bytes: int = 8 * 1024 * 1024
     entries: bool = False
+    lines: Lines | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,7 @@ class Fetched:
         siblings: for a missing file, names in its folder (bounded), for "Did you mean".
         nearest: for a missing file, the nearest folder above it that is there.
         entries: what is in a folder, in no order that matters, where that was asked for and could be told.
+        piece: the lines asked for, where it is over `max_bytes`; None where it is so large that they are fetched alone.
     """
 
     path: str
@@ -92,6 +112,7 @@ class Fetched:
     siblings: tuple[str, ...] = ()
     nearest: str = ""
     entries: tuple[Entry, ...] | None = None
+    piece: Slice | None = None
 
     @property
     def kind(self) -> FileKind:
@@ -109,7 +130,6 @@ class Slice:
         version: of the whole file just before the lines were cut out; None when it was not asked for.
     """
 
-    fetched: Fetched
     lines: tuple[bytes, ...]
     total_lines: int
     head: bytes

@@ -10,7 +10,7 @@ from pybridge.editing.binary import is_binary
 from pybridge.editing.encoding import UTF8, decode
 from pybridge.editing.line_pages import MAX_LINE_BYTES, Page, page_of_slice, page_of_text
 from pybridge.errors import FileMissingError, ToolError
-from pybridge.host.model import Fetched, FileKind, Slice
+from pybridge.host.model import Fetched, FileKind, Lines, Slice
 from pybridge.tools import instructions as instruction_files
 from pybridge.tools import media
 from pybridge.tools.aborting import unless_aborted
@@ -56,7 +56,9 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     title = relative(session, path)
     folders = instruction_files.folders_of(path, session.workdir)
     unknown = session.instructions.to_look_at(context, folders)
-    file, *nearby = await fetch(session, [path, *instruction_files.candidates(unknown)], WHOLE_BYTES, entries=True)
+    lines = Lines(args.offset or 1, min(line_limit(args), MAX_ROWS), MAX_LINE_BYTES, EDIT_MAX_BYTES)
+    paths = [path, *instruction_files.candidates(unknown)]
+    file, *nearby = await fetch(session, paths, WHOLE_BYTES, entries=True, lines=lines)
     await ask_read(session, context, file)
     await mirror(session, [file, *nearby])
     require_readable(file)
@@ -65,7 +67,9 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     if file.kind is FileKind.DIRECTORY:
         entries = file.entries if file.entries is not None else await session.host.files.list(path)
         return folder_result(args, shown_as, title, [(entry.name, entry.directory) for entry in entries])
-    piece = None if file.content is not None else await _slice(args, session, file)
+    piece = file.piece
+    if file.content is None and piece is None:
+        piece = await session.host.files.slice(file.path, lines)
     head = file.content if file.content is not None else piece.head if piece is not None else b""
     name = posixpath.basename(file.real)
     mime = media.attached_type(name, head)
@@ -81,12 +85,6 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     page = _page(args, session, file, piece)
     shown = instruction_files.choose(context, path, nearby, session.instructions)
     return file_result(shown_as, title, page, shown)
-
-
-async def _slice(args: ReadArguments, session: Session, file: Fetched) -> Slice:
-    wanted = min(line_limit(args), MAX_ROWS)
-    first = args.offset or 1
-    return await session.host.files.slice(file.path, first, wanted, MAX_LINE_BYTES, version_up_to=EDIT_MAX_BYTES)
 
 
 def _page(args: ReadArguments, session: Session, file: Fetched, piece: Slice | None) -> Page:

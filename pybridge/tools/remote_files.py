@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pybridge.errors import FileError, SpecialFileError
-from pybridge.host.model import ABSENT, Applied, Fetch, Fetched, FileKind, FileVersion
+from pybridge.host.model import ABSENT, Applied, Fetch, Fetched, FileKind, FileVersion, Lines
 from pybridge.mirror.content_store import ContentStore
 from pybridge.tools.session import Session
 
@@ -15,18 +15,20 @@ EDIT_MAX_BYTES = 16 * 1024 * 1024
 """The largest file that is changed as a whole: its text, the diff and the reply are in memory at once."""
 
 
-async def fetch(session: Session, paths: Sequence[str], max_bytes: int, *, entries: bool = False) -> list[Fetched]:
+async def fetch(
+    session: Session, paths: Sequence[str], max_bytes: int, *, entries: bool = False, lines: Lines | None = None
+) -> list[Fetched]:
     """Each path as it is now on the remote, its content filled in from the mirror where that still stands.
 
     Args:
         paths: remote absolute paths.
         max_bytes: contents larger than this stay away.
         entries: what is in the first of them is wanted, should it be a folder.
+        lines: those wanted of the first of them, should it be larger than that.
     """
     held = await asyncio.to_thread(_held, session, paths)
     wanted = [Fetch(path, have[0] if have else None, max_bytes) for path, have in zip(paths, held, strict=True)]
-    if entries:
-        wanted[0] = replace(wanted[0], entries=True)
+    wanted[0] = replace(wanted[0], entries=entries, lines=lines)
     found = await session.host.files.fetch(wanted)
     whole = []
     for file, have in zip(found, held, strict=True):

@@ -20,6 +20,7 @@ from pybridge.host.model import (
     Fetched,
     GlobResult,
     GrepResult,
+    Lines,
     Slice,
 )
 from pybridge.locations import mirror_folder, state_folder
@@ -52,9 +53,7 @@ class ToolFiles(Protocol):
 
     def known(self, path: str) -> Fetched | None: ...
 
-    async def slice(
-        self, path: str, first_line: int, max_lines: int, max_line_bytes: int = ..., *, version_up_to: int = ...
-    ) -> Slice: ...
+    async def slice(self, path: str, lines: Lines) -> Slice: ...
 
     async def list(self, path: str) -> list[Entry]: ...
 

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from pybridge.errors import PatchError, RemoteError
 from pybridge.host import login_environment
 from pybridge.host.facts import Facts, parse_probe
-from pybridge.host.fetching import parse_fetched, parse_list, parse_slice
+from pybridge.host.fetching import parse_fetched, parse_list
 from pybridge.host.framing import ReplyReader, encode_text, quote
 from pybridge.host.login_shell import LoginNoise, shown
 from pybridge.host.marked_output import MarkedOutput
-from pybridge.host.model import Command, Fetch, Fetched, FileVersion
+from pybridge.host.model import Command, Fetch, FileVersion, Lines
 from pybridge.host.place import parse_place
+from pybridge.host.slicing import parse_slice
 from pybridge.mirror.content_store import ContentStore
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.transport.process import Stream
@@ -157,14 +158,16 @@ def test_a_place_is_an_absolute_folder(request: pytest.FixtureRequest, tmp_path:
     fuzz(request, "the folder worked in", outputs, check, 800)
 
 
-FETCHES = [Fetch("/w/a", None, 1000), Fetch("/w/b", FileVersion("sha256:" + "0" * 64, 3), 1000)]
+FETCHES = [Fetch("/w/a", None, 1000, lines=Lines(1, 9)), Fetch("/w/b", FileVersion("sha256:" + "0" * 64, 3), 1000)]
 STAT = b"6 644 1700000000.5 1000"
+SLICED = b"12 7 ab01\0head\0" + M + b"\na\nb\n\0" + M + b"\n2\n"
 FETCHED = tuple(
     first + b"\0" + M + b" 0\n" + second + b"\0" + M + b" 0\n"
     for first, second in [
         (b"f\0/w/a\0" + STAT + b"\0y\0" + CONTENT, b"f\0/w/b\0" + STAT + b"\0u"),
         (b"d\0/w/a\0" + STAT + b"\0n", b"m\0/w/b\0\0\0one\0two\0"),
         (b"f\0../../../etc/passwd\0" + STAT + b"\0y\0" + CONTENT, b"m\0/w/b\0\0loop"),
+        (b"f\0/w/a\0" + STAT + b"\0p\0" + SLICED, b"f\0/w/b\0" + STAT + b"\0p\0" + SLICED[:30]),
         (b"f\0/w/a\0" + b"9" * 30 + b" 7777777 1e400 -1\0y\0x", b"s\0/w/b\0-5 -rwxr-sr-t nan 0\0e"),
     ]
 )
@@ -183,6 +186,8 @@ def test_fetched_files_are_what_was_asked_for(request: pytest.FixtureRequest, tm
             if file.stat is not None:
                 assert 0 <= file.stat.mode <= 0o7777 and 0 <= file.stat.size < 2**63
                 assert abs(file.stat.mtime) < 2**63
+            if file.piece is not None:
+                assert file.content is None and file.piece.total_lines >= 0
             if file.content is not None:
                 assert len(file.content) <= 1000 and file.version is not None
                 assert store.put(file.real, file.version, file.content)
@@ -198,7 +203,7 @@ def test_lines_and_names_are_read(request: pytest.FixtureRequest) -> None:
     outputs = spoiled(b"12 7 ab01\0head" + ending + b"a\nb\n" + ending, b"0\0" + ending + ending, b"dsub\0ffile\0lx\0")
 
     def check(output: bytes) -> None:
-        typed(lambda: parse_slice(Fetched("/w/a", "/w/a"), output, FACTS, MARKER))
+        typed(lambda: parse_slice("/w/a", output, FACTS, MARKER))
         for status in (0, 2, 3, 4, 99999999999):
             typed(lambda status=status: parse_list(output, status, "/w"))
 

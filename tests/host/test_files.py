@@ -19,8 +19,9 @@ from pybridge.errors import (
     SpecialFileError,
     StorageError,
 )
+from pybridge.host import fetching
 from pybridge.host.host import Host
-from pybridge.host.model import ABSENT, Change, Entry, Fetch, FileKind, VersionConflict
+from pybridge.host.model import ABSENT, Change, Entry, Fetch, FileKind, Lines, VersionConflict
 from tests.kit.counterparts import need, need_root
 
 HOSTILE = ["with space", "it's", "-n", "$(touch pwned)", "a\nb", "`id`", "\\", "*", " lead", "trail ", "\udcff\udcfe"]
@@ -87,11 +88,28 @@ async def test_a_file_over_the_limit_is_answered_without_content_and_sliced(host
     path.write_bytes(b"".join(b"line %d\r\n" % i for i in range(1, 5001)) + b"last")
     fetched = await host.files.fetch_one(str(path), max_bytes=1000)
     assert (fetched.content, fetched.version, fetched.kind) == (None, None, FileKind.FILE)
-    piece = await host.files.slice(str(path), 4999, 10)
+    piece = await host.files.slice(str(path), Lines(4999, 10))
     assert (piece.total_lines, piece.lines) == (5001, (b"line 4999\r", b"line 5000\r", b"last"))
     assert piece.head == path.read_bytes()[:4096]
-    cut = await host.files.slice(str(path), 1, 2, 3)
+    cut = await host.files.slice(str(path), Lines(1, 2, 3))
     assert cut.lines == (b"lin", b"lin")
+
+
+async def test_lines_of_a_large_file_come_with_the_answer_that_it_is_one(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.write_bytes(b"".join(b"line %d\n" % i for i in range(1, 5001)) + b"last")
+    small.write_bytes(b"one\ntwo\n")
+    asked = [Fetch(str(path), max_bytes=1000, lines=Lines(4999, 10, 5, 10**6)) for path in (large, small, tmp_path)]
+    sliced, whole, folder = await host.files.fetch([*asked])
+    assert (sliced.content, sliced.version, sliced.kind) == (None, None, FileKind.FILE)
+    assert sliced.piece == await host.files.slice(str(large), Lines(4999, 10, 5, 10**6))
+    assert sliced.piece is not None and sliced.piece.lines == (b"line ", b"line ", b"last")
+    assert (whole.content, whole.piece, folder.piece) == (b"one\ntwo\n", None, None)
+    monkeypatch.setattr(fetching, "SLICED_AT_ONCE", 2000)
+    (alone,) = await host.files.fetch(asked[:1])
+    assert (alone.kind, alone.content, alone.piece) == (FileKind.FILE, None, None)
 
 
 async def test_proc_files_have_content_although_their_size_is_zero(host: Host) -> None:

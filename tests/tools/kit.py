@@ -25,6 +25,7 @@ from pybridge.host.model import (
     FileVersion,
     GlobResult,
     GrepResult,
+    Lines,
     Slice,
     Stat,
     VersionConflict,
@@ -111,7 +112,9 @@ class MemoryHost:
         links: where a path really leads.
         special: paths of FIFOs.
         fetches: the requests of every round trip of fetch.
+        slices: how often lines of a large file were asked for alone.
         before_apply: called at each apply, before versions are compared.
+        sliced_at_once: bytes of the largest file whose lines come with the answer of fetch.
     knows: files as last looked at are known, as if nothing could have changed them since.
     """
 
@@ -120,8 +123,10 @@ class MemoryHost:
     links: dict[str, str] = field(default_factory=dict)
     special: set[str] = field(default_factory=set)
     fetches: list[list[Fetch]] = field(default_factory=list)
+    slices: int = 0
     applies: list[list[Change]] = field(default_factory=list)
     before_apply: Callable[[], None] = field(default=lambda: None)
+    sliced_at_once: int = 2**40
     knows: bool = False
     seen: dict[str, Fetched] = field(default_factory=dict)
     commands: list[Command] = field(default_factory=list)
@@ -158,7 +163,9 @@ class MemoryHost:
             content = self.contents[real]
             stat = Stat(FileKind.FILE, len(content), 0o644, 0.0, 1)
             if len(content) > asked.max_bytes:
-                return Fetched(asked.path, real, stat)
+                lines = asked.lines if len(content) <= self.sliced_at_once else None
+                piece = None if lines is None else self.cut(content, lines)
+                return Fetched(asked.path, real, stat, piece=piece)
             if asked.held == version(content):
                 return Fetched(asked.path, real, stat, version(content), unchanged=True)
             return Fetched(asked.path, real, stat, version(content), content)
@@ -177,17 +184,18 @@ class MemoryHost:
         file = self.seen.get(path)
         return file if self.knows and file is not None and file.kind is FileKind.FILE and file.version else None
 
-    async def slice(
-        self, path: str, first_line: int, max_lines: int, max_line_bytes: int = 8004, *, version_up_to: int = 0
-    ) -> Slice:
-        content = self.contents[self.real(path)]
+    async def slice(self, path: str, lines: Lines) -> Slice:
+        self.slices += 1
+        return self.cut(self.contents[self.real(path)], lines)
+
+    def cut(self, content: bytes, asked: Lines) -> Slice:
         lines = content.split(b"\n")
         if lines[-1] == b"":
             lines.pop()
-        wanted = lines[first_line - 1 : first_line - 1 + max_lines]
-        cut = tuple(line[:max_line_bytes] for line in wanted)
-        known = version(content) if len(content) <= version_up_to else None
-        return Slice(self.look(Fetch(path, max_bytes=0)), cut, len(lines), content[:4096], known)
+        wanted = lines[asked.first - 1 : asked.first - 1 + asked.most]
+        cut = tuple(line[: asked.longest] for line in wanted)
+        known = version(content) if len(content) <= asked.version_up_to else None
+        return Slice(cut, len(lines), content[:4096], known)
 
     async def list(self, path: str) -> list[Entry]:
         real = self.real(path)

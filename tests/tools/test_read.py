@@ -107,6 +107,15 @@ async def test_D20_a_symlink_is_judged_by_what_it_leads_to(desk: Desk) -> None:
         await desk("read", filePath="b.txt")
 
 
+@pytest.mark.parametrize(("at_once", "trips"), [(2**40, 1), (1000, 2)])
+async def test_lines_of_a_large_file_come_with_its_size_or_alone(desk: Desk, at_once: int, trips: int) -> None:
+    desk.host.sliced_at_once = at_once
+    desk.host.contents["/w/large"] = b"".join(b"line %d\n" % i for i in range(1, 200_001))
+    shown = (await desk("read", filePath="large", offset=150_000, limit=2)).output
+    assert "150000: line 150000\n150001: line 150001\n" in shown
+    assert len(desk.host.fetches) + desk.host.slices == trips
+
+
 async def test_bytes_that_are_not_utf8_are_shown_as_u_fffd(desk: Desk) -> None:
     desk.host.contents["/w/f"] = b"caf\xe9\n"
     assert "1: caf\ufffd\n" in (await desk("read", filePath="f")).output

@@ -117,11 +117,12 @@ pb_names() {
 }
 
 # One file: KIND NUL REAL NUL STAT NUL HOW NUL [content or names] NUL MARKER SP STATUS LF
-# KIND f d s m; HOW: y content follows, u unchanged, b too big, e unreadable, l a folder's names follow, n none;
+# KIND f d s m; HOW: y content follows, u unchanged, b too big, p too big, so lines follow as pb_slice cuts them,
+# e unreadable, l a folder's names follow, n none;
 # for a missing file: absent, denied, notdir, loop (a symlink that leads nowhere); STAT is the nearest folder there is
-pb_fetch() { # path held max marker list
+pb_fetch() { # path held max marker list [most-to-slice first count bytes marker most]
   pb_real "$1"
-  pb_f=$R pb_rc=0
+  pb_f=$R pb_mark=$4 pb_rc=0
   if [ ! -e "$pb_f" ]; then
     pb_d=${pb_f%/*}
     [ -n "$pb_d" ] || pb_d=/
@@ -148,6 +149,7 @@ pb_fetch() { # path held max marker list
         pb_c=e
       elif [ "${S%% *}" -gt "$3" ]; then
         pb_c=b
+        [ "${S%% *}" -le "${6:-0}" ] && pb_c=p
       elif [ -n "$2" ]; then
         pb_dig "$pb_f"
         [ "$D" = "$2" ] && pb_c=u
@@ -158,6 +160,9 @@ pb_fetch() { # path held max marker list
     printf '%s\000%s\000%s\000%s\000' "$pb_k" "$pb_f" "$S" "$pb_c"
     if [ "$pb_c" = l ]; then
       pb_list "$pb_f"
+    elif [ "$pb_c" = p ]; then
+      shift 6
+      pb_slice "$pb_f" "$@"
     elif [ "$pb_c" = y ]; then
       if [ "$PB_HC" = 1 ]; then
         head -c $(($3 + 1)) "$pb_f"
@@ -167,14 +172,13 @@ pb_fetch() { # path held max marker list
       pb_rc=$?
     fi
   fi
-  printf '\000%s %d\n' "$4" "$pb_rc"
+  printf '\000%s %d\n' "$pb_mark" "$pb_rc"
 }
 
 # Lines $2.. ($3 of them, each cut to $4 bytes) of the file $1:
 # SIZE DIGEST NUL HEAD NUL MARKER LF LINES NUL MARKER LF TOTAL LF; the digest is - when the file has more than $6 bytes,
-# and taken before anything else is looked at. All lines are counted while those asked for are cut out.
+# and taken before anything else is looked at. S is what pb_stat says of it. All lines are counted while those asked for are cut out.
 pb_slice() { # path first count bytes marker most
-  pb_stat "$1"
   pb_n=${S%% *} D=-
   [ "$pb_n" -gt "$6" ] || pb_dig "$1"
   printf '%s %s\000' "$pb_n" "${D:--}"

@@ -68,7 +68,10 @@ class FileReader:
         return (await self.fetch([Fetch(path, **options)]))[0]  # type: ignore[arg-type]
 
     def known(self, path: str) -> Fetched | None:
-        """A regular file as last seen, without its content, if as far as we know it still is that. No round trip."""
+        """A regular file as last seen, without its content, or a missing one, if as far as we know it still is that.
+
+        No round trip.
+        """
         if not (self._facts.stat or self._facts.cp_gnu):
             return None  # a file that is replaced gets the mode it was last seen with: then that must be a fresh look
         return self.known_files.recall(path)

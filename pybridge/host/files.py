@@ -200,7 +200,7 @@ class Files(Settler):
         return plan(change, real, mode, self._facts, workdir=self.workdir, nearest=known.nearest)
 
     def _seen(self, path: str) -> Fetched | None:
-        return self._real.get(path) or self.known_files.recall(path)
+        return self.known_files.recall(path) or self._real.get(path)
 
 
 def _changed_stat(before: Fetched | None, step: Step) -> Stat | None:

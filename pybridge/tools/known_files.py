@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pybridge.errors import ChangeLeftError, EditError, FileError, OutcomeUnknownError, PatchError
 from pybridge.host.files import INLINE_BYTES
-from pybridge.host.model import Change, Fetched, VersionConflict
+from pybridge.host.model import Change, Fetched, FileKind, VersionConflict
 from pybridge.mirror.content_store import ContentStore
 from pybridge.tools.context import ToolContext
 from pybridge.tools.permissions import is_inside
@@ -60,16 +60,17 @@ def require_one_request(changes: Sequence[Change]) -> None:
             raise NotInOneRequestError("too large for one request", path=change.path)
 
 
-async def known(session: Session, paths: Sequence[str]) -> list[Fetched] | None:
+async def known(session: Session, paths: Sequence[str], *, missing: bool = False) -> list[Fetched] | None:
     """Each path as last seen, its content from the mirror; None unless all of them are known as files in the workspace.
 
     Args:
         paths: remote absolute paths.
+        missing: whether files known not to be there will do, too.
     """
     seen: list[Fetched] = []
     for path in paths:
         file = session.host.files.known(path)
-        if file is None or not is_inside(session, file.real):
+        if file is None or not is_inside(session, file.real) or (file.kind is FileKind.MISSING and not missing):
             return None
         seen.append(file)
     return await asyncio.to_thread(_with_contents, session.store, seen)
@@ -78,6 +79,9 @@ async def known(session: Session, paths: Sequence[str]) -> list[Fetched] | None:
 def _with_contents(store: ContentStore, seen: Sequence[Fetched]) -> list[Fetched] | None:
     files = []
     for file in seen:
+        if file.kind is FileKind.MISSING:
+            files.append(file)
+            continue
         held = store.get(file.real)
         if held is None or held[0] != file.version:
             return None
@@ -90,12 +94,15 @@ async def on_known(
     context: ToolContext,
     paths: Sequence[str],
     make: Callable[[list[Fetched]], Awaitable[T]],
+    *,
+    missing: bool = False,
 ) -> T | None:
     """What `make` makes of the files as last seen.
 
     Args:
         paths: remote absolute paths of all files the call touches.
         make: computes the change, asks for it and makes it.
+        missing: whether it makes something of files that are not there, too.
 
     Returns:
         None if nothing was made: the files are not known, are not as they were, or it does not fit what they held.
@@ -103,7 +110,7 @@ async def on_known(
     Raises:
         RemoteError: it was refused, the link was lost over it, or what was done is not known.
     """
-    files = None if context.abort.is_set() else await known(session, paths)
+    files = None if context.abort.is_set() else await known(session, paths, missing=missing)
     if files is None:
         return None
     try:

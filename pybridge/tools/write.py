@@ -25,7 +25,7 @@ RE_READ = "Nothing was written. Read the file again, then decide what to write."
 async def execute(args: WriteArguments, context: ToolContext, session: Session) -> ToolResult:
     """Replace a file's content, or create the file and its folders.
 
-    One round trip where the file is known as it is, else two: it is looked at first.
+    One round trip where the file is known as it is, or as one that is not there, else two: it is looked at first.
 
     A byte order mark and the encoding of an existing file stay.
 
@@ -56,7 +56,7 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         return file
 
     async with exclusive(session, context, path):
-        file = await on_known(session, context, [path], make)
+        file = await on_known(session, context, [path], make, missing=True)
         if file is None:
             file = await unless_aborted(context, fetch_one(session, path, EDIT_MAX_BYTES))
             await ask_external(session, context, file.real, directory=False)

@@ -24,8 +24,15 @@ async def test_an_edit_of_a_file_never_seen(slow: SlowLink) -> None:
 
 
 async def test_a_new_file(slow: SlowLink) -> None:
-    write = lambda attempt: slow("write", filePath=f"new/{attempt}", content="x" * 1024)  # noqa: E731
+    write = lambda attempt: slow("write", filePath=f"new{attempt}/f", content="x" * 1024)  # noqa: E731
     assert await slow.trips(2, write) == 2
+
+
+async def test_a_new_file_where_what_is_there_is_known(slow: SlowLink) -> None:
+    await slow("write", filePath="beside/0", content="x")
+    await slow("write", filePath="beside/1", content="x")
+    write = lambda attempt: slow("write", filePath=f"beside/new{attempt}", content="x" * 1024)  # noqa: E731
+    assert await slow.trips(1, write) == 1
 
 
 async def test_a_file_written_over_that_was_never_seen(slow: SlowLink) -> None:

@@ -28,6 +28,55 @@ def test_a_file_is_known_without_its_content(known: KnownFiles) -> None:
     assert known.recall("/f") is None
 
 
+def missing(name: str, *siblings: str, folder: str = "/w", nearest: str = "/w") -> Fetched:
+    return Fetched(f"/link/{name}", f"{folder}/{name}", version=ABSENT, siblings=siblings, nearest=nearest)
+
+
+def test_a_missing_file_tells_what_else_is_missing_in_its_folder(known: KnownFiles) -> None:
+    known.remember(missing("a", "b", "é"), known.epoch)
+    new = Fetched("/w/c", "/w/c", version=ABSENT, nearest="/w")
+    assert (known.recall("/w/c"), known.recall("/w/a")) == (new, replace(new, path="/w/a", real="/w/a"))
+    # What is there, what may lead elsewhere, and what nobody has looked at.
+    assert all(
+        known.recall(path) is None for path in ("/w/b", "/w/é", "/w/.", "/w/..", "/w/", "/link/c", "/w/c/d", "/c")
+    )
+    known.remember(replace(FILE, path="/w/c", real="/w/c"), known.epoch)
+    known.forget("/w/c")
+    assert known.recall("/w/c") is None
+    known.forget_all()
+    assert known.recall("/w/d") is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        missing("x"),
+        missing("x", *(f"{i}" for i in range(known_files.MOST_NAMES))),
+        missing("x", "b", nearest="/"),
+        replace(missing("x", "b"), error=FilePermissionError("no", path="/w/x")),
+    ],
+    ids=["no names", "too many names", "no folder", "not to be looked into"],
+)
+def test_of_a_folder_whose_names_are_not_known_nothing_is_missing(known: KnownFiles, other: Fetched) -> None:
+    known.remember(other, known.epoch)
+    assert known.recall("/w/y") is None
+    known.remember(missing("a", "b"), known.epoch)
+    known.remember(other, known.epoch)
+    assert known.recall("/w/y") is None
+
+
+def test_names_are_known_for_a_while_and_of_some_folders(known: KnownFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(70):
+        known.remember(missing("a", "b", folder=f"/{number}", nearest=f"/{number}"), known.epoch)
+    assert known.recall("/5/a") is None and known.recall("/6/a") is not None
+    monkeypatch.setattr(known_files, "KNOWN_SECONDS", -1.0)
+    known.remember(missing("a", "b"), known.epoch)
+    assert known.recall("/w/a") is None
+    with known.changing():
+        known.remember(missing("a", "b"), known.epoch)
+    assert known.recall("/w/a") is None
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -96,6 +96,47 @@ async def test_a_file_that_we_made_is_changed_without_a_look(remote: Opened, fol
     assert (await remote("edit", filePath="f", oldString="", newString="new\n")).output
 
 
+async def test_a_new_file_where_what_is_there_is_known_needs_no_look(
+    remote: Opened, folder: Path, requests: list[str]
+) -> None:
+    (folder / "f").write_text("1\n")
+    with pytest.raises(RemoteError, match="not found"):
+        await remote("read", filePath="a")
+    for name in ("a", "b"):
+        assert await look_and_change(requests, remote, "write", filePath=name, content=name) == ["change"]
+        assert (folder / name).read_text() == name
+    assert await look_and_change(requests, remote, "write", filePath="f", content="2\n") == ["look", "change"]
+    assert await look_and_change(requests, remote, "write", filePath="deep/a", content="a") == ["look", "change"]
+    assert remote.session.journal is not None
+    entry = remote.session.journal.records.entries()[-1]
+    assert (entry.state, entry.files[0].before.digest) == (State.MADE, "absent")
+
+
+@pytest.mark.parametrize("theirs", ["file", "folder", "link", "dangling"])
+async def test_law3_what_others_put_there_meanwhile_is_seen(remote: Opened, folder: Path, theirs: str) -> None:
+    (folder / "f").write_text("1\n")
+    with pytest.raises(RemoteError, match="not found"):
+        await remote("read", filePath="a")
+    new = folder / "a"
+    {
+        "file": lambda: new.write_text("theirs\n"),
+        "folder": new.mkdir,
+        "link": lambda: new.symlink_to("f"),
+        "dangling": lambda: new.symlink_to("none"),
+    }[theirs]()
+    if theirs == "folder":
+        with pytest.raises(RemoteError, match="directory"):
+            await remote("write", filePath="a", content="ours\n")
+        assert new.is_dir() and not list(new.iterdir())
+        return
+    call = Call()
+    await remote("write", call, filePath="a", content="ours\n")
+    # As where it was looked at first: asked for with what is there, and written through links.
+    assert new.is_symlink() == (theirs in ("link", "dangling")) and new.read_text() == "ours\n"
+    diff = [ask.metadata["diff"] for ask in call.asks if ask.permission == "edit"][-1]
+    assert ("-theirs" in diff, "-1" in diff) == (theirs == "file", theirs == "link")
+
+
 async def bash(remote: Opened) -> None:
     await remote("bash", command="true")
 

@@ -114,7 +114,7 @@ async def test_a_new_file_where_what_is_there_is_known_needs_no_look(
 
 @pytest.mark.parametrize("theirs", ["file", "folder", "link", "dangling"])
 async def test_law3_what_others_put_there_meanwhile_is_seen(remote: Opened, folder: Path, theirs: str) -> None:
-    (folder / "f").write_text("1\n")
+    (folder / "f").write_text("one\n")
     with pytest.raises(RemoteError, match="not found"):
         await remote("read", filePath="a")
     new = folder / "a"
@@ -134,7 +134,7 @@ async def test_law3_what_others_put_there_meanwhile_is_seen(remote: Opened, fold
     # As where it was looked at first: asked for with what is there, and written through links.
     assert new.is_symlink() == (theirs in ("link", "dangling")) and new.read_text() == "ours\n"
     diff = [ask.metadata["diff"] for ask in call.asks if ask.permission == "edit"][-1]
-    assert ("-theirs" in diff, "-1" in diff) == (theirs == "file", theirs == "link")
+    assert ("-theirs" in diff, "-one" in diff) == (theirs == "file", theirs == "link")
 
 
 async def bash(remote: Opened) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pybridge.errors import FileError, FileMissingError, FilePermissionError, NotDirectoryError, ProtocolError
 from pybridge.host.checksums import version_of
 from pybridge.host.facts import Facts
+from pybridge.host.fetching_together import divided, groups, may_be_named
 from pybridge.host.framing import decode_text, quote
-from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, Stat
+from pybridge.host.model import ABSENT, Entry, Fetch, Fetched, FileKind, FileVersion, Stat
 from pybridge.host.slicing import parse_slice, slice_words
 
 SLICED_AT_ONCE = 128 * 1024 * 1024
@@ -22,45 +24,114 @@ _DIGEST = re.compile(r"[0-9A-Fa-f]{1,128}")
 _MODE_BITS = re.compile(r"[-bcdlps]([r-][w-][xsS-])([r-][w-][xsS-])([r-][w-][xtT-])")
 
 
-def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str) -> str:
-    """The script that answers `requests` in their order."""
-    lines = [facts.settings]
-    for request in requests:
-        held = ""
-        algorithm, _, digest = request.held.digest.partition(":") if request.held is not None else ("", "", "")
-        # It was read from a local file, and becomes part of a script.
-        if algorithm == facts.algorithm and _DIGEST.fullmatch(digest):
-            held = digest
-        wanted = "1" if request.entries else "''"
-        if request.lines is not None:
-            wanted += f" {SLICED_AT_ONCE} {slice_words(request.lines, marker)}"
-        lines.append(f"pb_fetch {quote(request.path)} '{held}' {request.max_bytes} {marker} {wanted}")
+def fetch_script(requests: Sequence[Fetch], facts: Facts, marker: str, *, together: bool = True) -> str:
+    """The script that answers `requests` in their order.
+
+    Args:
+        together: whether small files are fetched together.
+    """
+    lines = [f"{facts.settings} pb_asked="]
+    if not together:
+        return "\n".join(lines + [_singly(request, facts, marker) for request in requests])
+    for group in groups(requests, facts):
+        if len(group) == 1:
+            lines.append(_singly(requests[group[0]], facts, marker))
+            continue
+        named = [number for number in group if may_be_named(requests[number])]
+        lines += [f"P{number}={quote(requests[number].path)}" for number in named]
+        lines.append(f"pb_gather '{' '.join(map(str, named))}'")
+        for number in group:
+            request = requests[number]
+            one = _singly(request, facts, marker)
+            if number in named:
+                one = f"pb_gathered {number} '{_held(request, facts)}' {request.max_bytes} {marker} || {one}"
+            lines.append(one)
+        lines.append(f"pb_contents {marker}")
     return "\n".join(lines)
 
 
-def parse_fetched(output: bytes | bytearray, requests: Sequence[Fetch], facts: Facts, marker: str) -> list[Fetched]:
+def _singly(request: Fetch, facts: Facts, marker: str) -> str:
+    wanted = "1" if request.entries else "''"
+    if request.lines is not None:
+        wanted += f" {SLICED_AT_ONCE} {slice_words(request.lines, marker)}"
+    return f"pb_fetch {quote(request.path)} '{_held(request, facts)}' {request.max_bytes} {marker} {wanted}"
+
+
+def _held(request: Fetch, facts: Facts) -> str:
+    algorithm, _, digest = request.held.digest.partition(":") if request.held is not None else ("", "", "")
+    # It was read from a local file, and becomes part of a script.
+    return digest if algorithm == facts.algorithm and _DIGEST.fullmatch(digest) else ""
+
+
+def parse_fetched(
+    output: bytes | bytearray, requests: Sequence[Fetch], facts: Facts, marker: str, *, together: bool = True
+) -> list[Fetched | None]:
     """What `fetch_script` printed.
+
+    Returns:
+        None for a file that changed while it was fetched together with others: it has to be fetched singly.
 
     Raises:
         ProtocolError: it is not of that form.
     """
-    ending = b"\0" + marker.encode() + b" "
-    answers: list[Fetched] = []
-    at = 0
-    for request in requests:
-        stop = output.find(ending, at)
+    answers = _Answers(output, b"\0" + marker.encode() + b" ")
+    found: list[Fetched | None] = []
+    for group in groups(requests, facts) if together else [(number,) for number in range(len(requests))]:
+        gathered: dict[int, tuple[Fetched, int, str]] = {}
+        for number in group:
+            request = requests[number]
+            at, stop, status = answers.next(request.path)
+            one = _parse_one(output, at, stop, status, request, facts, marker)
+            if isinstance(one, Fetched):
+                found.append(one)
+                continue
+            file, digest = one
+            gathered[number] = file, file.stat.size if file.stat else 0, digest
+            found.append(file)
+        if len(group) == 1:
+            if gathered:
+                raise ProtocolError(f"the remote's answer about {requests[group[0]].path} lacks its content")
+            continue
+        at, stop, _ = answers.next(requests[group[0]].path)
+        contents = bytes(memoryview(output)[at:stop])
+        parts = divided(contents, [(size, digest) for _, size, digest in gathered.values()], facts.algorithm)
+        for (number, (file, size, digest)), content in zip(gathered.items(), parts, strict=True):
+            version = FileVersion(f"{facts.algorithm}:{digest}", size)
+            found[number] = None if content is None else replace(file, version=version, content=content)
+    return found
+
+
+class _Answers:
+    """The parts of an output, each up to an ending.
+
+    Args:
+        ending: what each ends with, before its status and the end of the line.
+    """
+
+    def __init__(self, output: bytes | bytearray, ending: bytes) -> None:
+        self._output = output
+        self._ending = ending
+        self._at = 0
+
+    def next(self, path: str) -> tuple[int, int, bytes]:
+        """Where the next part begins and ends, and its status.
+
+        Raises:
+            ProtocolError: there is none; `path` is what it should be about.
+        """
+        at, output = self._at, self._output
+        stop = output.find(self._ending, at)
         line_end = output.find(b"\n", stop)
         if stop < 0 or line_end < 0:
-            raise ProtocolError(f"the remote's answer about {request.path} is cut short")
-        status = bytes(output[stop + len(ending) : line_end])
-        answers.append(_parse_one(output, at, stop, status, request, facts, marker))
-        at = line_end + 1
-    return answers
+            raise ProtocolError(f"the remote's answer about {path} is cut short")
+        self._at = line_end + 1
+        return at, stop, bytes(output[stop + len(self._ending) : line_end])
 
 
 def _parse_one(
     output: bytes | bytearray, at: int, stop: int, status: bytes, request: Fetch, facts: Facts, marker: str
-) -> Fetched:
+) -> Fetched | tuple[Fetched, str]:
+    """One answer; of a file whose content comes later, also its digest."""
     fields: list[bytes] = []
     while len(fields) < 4 and at <= stop:
         end = output.find(b"\0", at, stop)
@@ -97,6 +168,11 @@ def _parse_one(
         return Fetched(path, real, stat, version=request.held, unchanged=True)
     if how == b"l":
         return Fetched(path, real, stat, entries=_entries(bytes(memoryview(output)[at:stop])))
+    if how == b"g":
+        digest = decode_text(rest)
+        if not (_DIGEST.fullmatch(digest) and stat.kind is FileKind.FILE and stat.size <= request.max_bytes):
+            raise ProtocolError(f"the remote's answer about {path} is malformed")
+        return Fetched(path, real, stat), digest
     if how == b"p":
         try:
             return Fetched(path, real, stat, piece=parse_slice(path, rest, facts, marker))

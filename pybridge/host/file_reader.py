@@ -46,22 +46,33 @@ class FileReader:
         self._facts = facts
 
     async def fetch(self, requests: Sequence[Fetch]) -> list[Fetched]:
-        """Each file as it is now, all in one round trip.
+        """Each file as it is now, all in one round trip; one more where small ones change in that very moment.
 
         Raises:
             ConnectionLostError, RemoteTimeoutError, ProtocolError: none could be looked at.
         """
         if not requests:
             return []
-        marker, epoch = new_marker(), self.known_files.epoch
+        epoch = self.known_files.epoch
         timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
         timeout += sum(r.entries + (r.lines is not None) for r in requests) * DEFAULT_TIMEOUT
-        reply = await self._shells.request(fetch_script(requests, self._facts, marker), timeout=timeout, retry=True)
-        answers = parse_fetched(reply.output, requests, self._facts, marker)
+        found = await self._fetch(requests, timeout, together=True)
+        changed = [number for number, answer in enumerate(found) if answer is None]
+        if changed:
+            again = await self._fetch([requests[number] for number in changed], timeout, together=False)
+            for number, answer in zip(changed, again, strict=True):
+                found[number] = answer
+        answers = [answer for answer in found if answer is not None]
         for answer in answers:
             self._remember(answer)
             self.known_files.remember(answer, epoch)
         return answers
+
+    async def _fetch(self, requests: Sequence[Fetch], timeout: float, *, together: bool) -> list[Fetched | None]:
+        marker = new_marker()
+        script = fetch_script(requests, self._facts, marker, together=together)
+        reply = await self._shells.request(script, timeout=timeout, retry=True)
+        return parse_fetched(reply.output, requests, self._facts, marker, together=together)
 
     async def fetch_one(self, path: str, **options: object) -> Fetched:
         """One file as it is now; `options` as in `Fetch`."""

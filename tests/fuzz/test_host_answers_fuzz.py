@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -161,15 +162,19 @@ def test_a_place_is_an_absolute_folder(request: pytest.FixtureRequest, tmp_path:
 FETCHES = [Fetch("/w/a", None, 1000, lines=Lines(1, 9)), Fetch("/w/b", FileVersion("sha256:" + "0" * 64, 3), 1000)]
 STAT = b"6 644 1700000000.5 1000"
 SLICED = b"12 7 ab01\0head\0" + M + b"\na\nb\n\0" + M + b"\n2\n"
+HELLO = hashlib.sha256(CONTENT).hexdigest().encode()
 FETCHED = tuple(
-    first + b"\0" + M + b" 0\n" + second + b"\0" + M + b" 0\n"
-    for first, second in [
+    first + b"\0" + M + b" 0\n" + second + b"\0" + M + b" 0\n" + contents + b"\0" + M + b" 0\n"
+    for first, second, *rest in [
         (b"f\0/w/a\0" + STAT + b"\0y\0" + CONTENT, b"f\0/w/b\0" + STAT + b"\0u"),
         (b"d\0/w/a\0" + STAT + b"\0n", b"m\0/w/b\0\0\0one\0two\0"),
         (b"f\0../../../etc/passwd\0" + STAT + b"\0y\0" + CONTENT, b"m\0/w/b\0\0loop"),
         (b"f\0/w/a\0" + STAT + b"\0p\0" + SLICED, b"f\0/w/b\0" + STAT + b"\0p\0" + SLICED[:30]),
         (b"f\0/w/a\0" + b"9" * 30 + b" 7777777 1e400 -1\0y\0x", b"s\0/w/b\0-5 -rwxr-sr-t nan 0\0e"),
+        (b"f\0/w/a\0" + STAT + b"\0g\0" + HELLO, b"f\0/w/b\0" + STAT + b"\0g\0" + b"0" * 64, CONTENT * 2),
+        (b"f\0/w/a\0" + b"2000 644 1 1\0g\0" + HELLO, b"d\0/w/b\0" + STAT + b"\0g\0" + HELLO, CONTENT),
     ]
+    for contents in rest or [b""]
 )
 
 
@@ -177,11 +182,17 @@ def test_fetched_files_are_what_was_asked_for(request: pytest.FixtureRequest, tm
     store = ContentStore(tmp_path / "mirror", "host", "/w")
 
     def check(output: bytes) -> None:
-        found = typed(lambda: parse_fetched(output, FETCHES, FACTS, MARKER))
+        for together in (True, False):
+            check_one(output, together=together)
+
+    def check_one(output: bytes, *, together: bool) -> None:
+        found = typed(lambda: parse_fetched(output, FETCHES, FACTS, MARKER, together=together))
         if found is None:
             return
-        assert [file.path for file in found] == ["/w/a", "/w/b"]  # type: ignore[union-attr]
-        for file in found:  # type: ignore[union-attr]
+        assert [file and file.path for file in found] in (  # type: ignore[union-attr]
+            [["/w/a", "/w/b"], [None, "/w/b"], ["/w/a", None], [None, None]] if together else [["/w/a", "/w/b"]]
+        )
+        for file in filter(None, found):  # type: ignore[arg-type]
             assert store.mapper.to_local(file.real).is_relative_to(tmp_path / "mirror")
             if file.stat is not None:
                 assert 0 <= file.stat.mode <= 0o7777 and 0 <= file.stat.size < 2**63

@@ -7,8 +7,10 @@ takes longer than what it does. Where something is not as it should be, one file
 from __future__ import annotations
 
 import base64
+import itertools
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from pybridge.host.applying import Step
@@ -19,6 +21,9 @@ from pybridge.host.model import ABSENT, FileVersion
 _MOST_TOGETHER = 50
 _MOST_BYTES_TOGETHER = 32 * 1024
 """Of paths that one program is given: every system takes more."""
+
+_AT_ONCE = 4
+"""Programs that run side by side."""
 
 _NOT_PLAIN = re.compile(rb"[^\t\n\x20-\x7e]")
 _MOST_AT_ONCE = 32 * 1024
@@ -39,12 +44,7 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     lines += _staged_together(written) if several else []
     lines += _prepare(written, several=several)
     lines += [*_compare(numbered), _if_conflict("C")]
-    for index, step in numbered:
-        if step.change.content is None:
-            lines.append(f'pb_remove {index} "$P{index}" {quote(step.temporary)} $E{index}')
-        else:
-            digests = f"$E{index} $V{index}"
-            lines.append(f'pb_put {index} "$L{index}" {digests} {several:d}')
+    lines += _replace_together(numbered) if several else _replace(numbered, several=False)
     lines += _look_at_replaced(written) if several else []
     for group in _groups(numbered):
         lines.append("pb_clear " + " ".join(f'"$T{i}" "$T{i}-old" "$T{i}-was"' for i, _ in group))
@@ -68,7 +68,7 @@ def _opening(numbered: Sequence[Numbered], facts: Facts) -> list[str]:
     undo = [f'pb_undo {i} "$P{i}" "$L{i}" $V{i}' for i, s in backwards]
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names.
-    unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHMNOTX")
+    unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHJMNOTX")
     # What was uploaded ahead of the request has made its folders already.
     uploaded = "".join(f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in numbered if s.uploaded is not None)
     # Paths and digests are sent once, however often they are used: a server may take only 24 KB before it answers.
@@ -160,12 +160,45 @@ def _staged_together(written: Sequence[Numbered]) -> Iterator[str]:
 def _prepare(written: Sequence[Numbered], *, several: bool) -> Iterator[str]:
     replacing = [(i, s) for i, s in written if s.change.expected != ABSENT]
     yield from _stats("O", "L", replacing) if several else ()
-    for index, step in written:
-        mode = "-" if step.creation_umask else f"{step.mode:o}"
-        folder = quote(posixpath.dirname(step.real).rstrip("/"))
-        yield f'pb_prepare {index} "$L{index}" $E{index} {mode} {folder}'
+    for some in _split(written):
+        for index, step in some:
+            mode = "-" if step.creation_umask else f"{step.mode:o}"
+            folder = quote(posixpath.dirname(step.real).rstrip("/"))
+            yield f'pb_prepare {index} "$L{index}" $E{index} {mode} {folder}'
+        yield f"pb_copied {_numbers(some)}"
     yield from _stats("N", "T", replacing) if several else ()
     yield from (f"pb_prepared {i}" for i, _ in replacing)
+
+
+def _replace(numbered: Iterable[Numbered], *, several: bool) -> Iterator[str]:
+    for index, step in numbered:
+        if step.change.content is None:
+            yield f'pb_remove {index} "$P{index}" {quote(step.temporary)} $E{index}'
+        else:
+            yield f'pb_put {index} "$L{index}" $E{index} $V{index} {several:d}'
+
+
+def _replace_together(numbered: Sequence[Numbered]) -> Iterator[str]:
+    """Side by side where no two of them can be one file by two names: such have been found to hold the same."""
+    times = Counter(step.change.expected for _, step in numbered)
+
+    def together(one: Numbered) -> bool:
+        expected = one[1].change.expected
+        return one[1].change.content is not None and (expected == ABSENT or times[expected] == 1)
+
+    for side_by_side, some in itertools.groupby(numbered, together):
+        if side_by_side:
+            yield from (f"pb_put_together {_numbers(few)}" for few in _split(list(some)))
+        else:
+            yield from _replace(some, several=True)
+
+
+def _split(numbered: Sequence[Numbered]) -> Iterator[Sequence[Numbered]]:
+    return (numbered[at : at + _AT_ONCE] for at in range(0, len(numbered), _AT_ONCE))
+
+
+def _numbers(numbered: Iterable[Numbered]) -> str:
+    return " ".join(str(index) for index, _ in numbered)
 
 
 def _stats(variable: str, of: str, replacing: Sequence[Numbered]) -> Iterator[str]:

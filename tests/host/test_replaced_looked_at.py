@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pybridge.errors import FileError
-from pybridge.host.model import ABSENT, Change, Fetch, VersionConflict
+from pybridge.host.host import Host
+from pybridge.host.model import ABSENT, Change, Command, Fetch, VersionConflict
 from tests.host.conftest import connected, local_host
 from tests.host.test_applying import leftovers
 from tests.kit.counterparts import need
@@ -123,3 +124,55 @@ async def test_law2_a_temporary_that_was_taken_away_is_not_refilled_from(tmp_pat
             await host.files.apply([Change(str(file), fetched.version, b"ours\n")])
     assert file.read_text() == "old\n"
     assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("whose", ["first", "last"])
+async def test_law3_a_file_that_takes_the_place_of_one_of_several_just_before_is_not_replaced(
+    tmp_path: Path, whose: str
+) -> None:
+    names = ["first", "second", "third", "fourth", "last"]
+    for name in names:
+        (tmp_path / name).write_text(f"{name}\n")
+    target = tmp_path / whose
+    real = need("ln")
+    theirs = f"{real} {target} {tmp_path}/.x 2>/dev/null; rm -f {tmp_path}/.x; echo theirs > {tmp_path}/new"
+    # It comes after the old one has been kept, and so after it was compared.
+    action = f'case $1 in {target}) {real} "$@"; {theirs}; mv {tmp_path}/new {target}; exit ;; esac; rm -f {{done}}'
+    folder = tmp_path / "bin"
+    path = acting_before("ln", folder, action.format(done=folder / "done"))
+    async with connected(local_host([need("dash")], path=path)) as host:
+        fetched = await host.files.fetch([Fetch(str(tmp_path / name)) for name in names])
+        with pytest.raises(VersionConflict) as caught:
+            await host.files.apply([Change(f.path, f.version, b"ours\n") for f in fetched if f.version])
+    assert [(file.path, file.content) for file in caught.value.current] == [(str(target), b"theirs\n")]
+    expected = {name: "theirs\n" if name == whose else f"{name}\n" for name in names}
+    assert {name: (tmp_path / name).read_text() for name in names} == expected
+    assert leftovers(tmp_path) == []
+
+
+async def test_law2_one_of_several_that_cannot_be_replaced_is_refilled(
+    openssh_with_bind_mount: tuple[Host, Path],
+) -> None:
+    host, target = openssh_with_bind_mount
+    others = [target.parent / f"other{number}" for number in range(3)]
+    await host.files.apply([Change(str(path), ABSENT, f"{path}\n".encode()) for path in others])
+    paths = [others[0], target, *others[1:]]
+    fetched = await host.files.fetch([Fetch(str(path)) for path in paths])
+    await host.files.apply([Change(f.path, f.version, b"ours\n") for f in fetched if f.version])
+    again = await host.files.fetch([Fetch(str(path)) for path in [*paths, target.parent / "source"]])
+    assert [file.content for file in again] == [b"ours\n"] * 5
+
+
+async def test_law3_one_file_by_two_names_is_not_overwritten(openssh_with_bind_mount: tuple[Host, Path]) -> None:
+    host, target = openssh_with_bind_mount
+    folder = target.parent
+    line = "mkdir one two; echo old > one/f; echo other > one/g; mount --bind one two"
+    assert (await host.run(Command(line, str(folder)))).code == 0
+    names = ["one/f", "one/g", "two/f"]
+    fetched = await host.files.fetch([Fetch(f"{folder}/{name}") for name in names])
+    with pytest.raises(VersionConflict):
+        await host.files.apply([Change(f.path, f.version, b"%d\n" % n) for n, f in enumerate(fetched) if f.version])
+    again = await host.files.fetch([Fetch(f"{folder}/{name}") for name in names])
+    assert [file.content for file in again] == [b"old\n", b"other\n", b"old\n"]
+    left = [entry.name for entry in await host.files.list(f"{folder}/one")]
+    assert sorted(left) == ["f", "g"]

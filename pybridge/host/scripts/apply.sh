@@ -99,7 +99,9 @@ pb_prepare() { # index real old-digest new-mode folder
     return
   fi
   if [ "$PB_CP" = 1 ]; then
-    cp --attributes-only --preserve=mode,ownership,xattr "$2" "$pb_t" 2>/dev/null || eval "H$1=refill"
+    # waited for by pb_copied
+    cp --attributes-only --preserve=mode,ownership,xattr "$2" "$pb_t" 2>/dev/null &
+    eval "J$1=\$!"
   else
     # made private, unless the folder's default ACL entries apply to new files
     pb_stat "$pb_t"
@@ -112,6 +114,14 @@ pb_prepare() { # index real old-digest new-mode folder
     esac
     if pb_special "$2" || pb_special "$pb_t"; then eval "H$1=refill"; fi
   fi
+}
+
+# the attributes that pb_prepare began to copy for the changes "$@" are there, or it is refilled
+pb_copied() {
+  for pb_i; do
+    eval "pb_j=\$J$pb_i J$pb_i="
+    [ -z "$pb_j" ] || wait "$pb_j" || eval "H$pb_i=refill"
+  done
 }
 
 # pb_stat of $1, which has further links, once another request in the folder $2 keeps none of them any more: one that was
@@ -207,7 +217,12 @@ pb_put() { # index real old-digest new-digest keep-backup
       rm -f "$pb_t-was"
       ;;
   esac
-  eval "pb_m=\$M$1"
+  pb_refill "$1" "$2" "$3" "$4"
+}
+
+# put the content of change $1 into the file that is there
+pb_refill() { # index real old-digest new-digest
+  eval "pb_t=\$T$1 pb_m=\$M$1"
   pb_create "$pb_t-old" && cat "$2" > "$pb_t-old" || pb_fail "$1" backup
   pb_dig "$pb_t-old"
   [ "$D" = "$3" ] || pb_conflict "$1"

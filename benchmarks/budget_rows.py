@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.adapter import Timed
@@ -41,7 +42,6 @@ class Work:
         self.trees = {name: data.tree(bench.sized(*sizes)) for name, sizes in _TREES.items()}
         self.tracked = data.tracked(bench.sized(TRACKED, 20))
         self.output = bench.sized(100, 2) * MEBI
-        (data.folder / "budgets/new").mkdir(exist_ok=True)
         self.trees["floor"] = "budgets/floor"
         for i in range(PATCHED):
             data.small(f"budgets/floor/{i}", 2000)
@@ -123,9 +123,27 @@ class Work:
             subject, "edit", filePath=self._edited(subject, run), oldString=old, newString=f"changed: {old}"
         )
 
-    async def write(self, subject: Subject, _: int) -> Timed:
-        """A new file."""
-        name = f"budgets/new/{next(self._numbers)}"
+    async def new_folder(self, subject: Subject, run: int) -> float:
+        """Make a folder that nobody has looked into."""
+        (self._bench.place.data.folder / self._made(subject, run)).mkdir(parents=True, exist_ok=True)
+        return 0.0
+
+    async def write(self, subject: Subject, run: int) -> Timed:
+        """A new file there."""
+        name = f"{self._made(subject, run)}/{next(self._numbers)}"
+        return await self._tool(subject, "write", filePath=name, content="x" * 1023 + "\n")
+
+    async def seen_folder(self, subject: Subject, _: int) -> float:
+        """Write a file into a folder, which is looked into for that."""
+        if not self._beside(subject).exists():
+            self._beside(subject).mkdir(parents=True)
+            for number in (1, 2):
+                await self._tool(subject, "write", filePath=f"{self._beside(subject)}/{number}", content="x\n")
+        return 0.0
+
+    async def write_beside(self, subject: Subject, _: int) -> Timed:
+        """One more beside it."""
+        name = f"{self._beside(subject)}/{next(self._numbers) + 2}"
         return await self._tool(subject, "write", filePath=name, content="x" * 1023 + "\n")
 
     async def fresh_files(self, subject: Subject, run: int) -> float:
@@ -176,6 +194,12 @@ class Work:
 
     def _edited(self, subject: Subject, run: int) -> str:
         return f"budgets/edited/{self._of(subject)}-{run}"
+
+    def _made(self, subject: Subject, run: int) -> str:
+        return f"budgets/new/{self._of(subject)}-{run}"
+
+    def _beside(self, subject: Subject) -> Path:
+        return self._bench.place.data.folder / f"budgets/beside/{self._of(subject)}"
 
     def _patched(self, subject: Subject, run: int, number: int) -> str:
         return f"budgets/patched/{self._of(subject)}-{run}/{number}"
@@ -241,6 +265,7 @@ _SAFELY = " ".join(
 
 READ = "read 1 KB / 100 KB, cold or again"
 EDIT = "edit of a 100 KB file"
+WRITE = "write a new 1 KB file"
 PATCH = "apply_patch, 20 files"
 MEMORY = "100 MB of command output, peak memory"
 
@@ -256,7 +281,8 @@ ROWS = (
     Row("first 2000 lines of a 50 MB file", "first 2000 lines of a 50 MB file", 2.5, Work.read_large),
     Row("edit of a 100 KB file, never read", EDIT, 2.5, Work.edit, Work.fresh_file, own_only=True),
     Row("edit of a 100 KB file, just read", EDIT, 2.5, Work.edit, Work.read_file),
-    Row("write a new 1 KB file", "write a new 1 KB file", 2.3, Work.write),
+    Row("write a new 1 KB file", WRITE, 2.3, Work.write, Work.new_folder),
+    Row("write a new 1 KB file beside another", WRITE, 2.3, Work.write_beside, Work.seen_folder),
     Row(
         "apply_patch, 20 files, never read",
         PATCH,

@@ -28,7 +28,7 @@ class Data:
         """A file of about `size` bytes with lines of its own, by its relative path; laid out anew if it is there."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(f"line {i} of the file\n" for i in range(max(size // 20, 1))))
+        path.write_text("".join(f"line {i} of the file\n" for i in range(max(size // 20, 1))) + f"{name}\n")
         return name
 
     def large(self, size: int) -> str:

@@ -39,16 +39,18 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     written = [(i, s) for i, s in numbered if s.change.content is not None]
     lines = [*_opening(numbered, facts), *_guard(numbered)]
     for index, step in written:
-        # An only file's staged content is looked at together with what it replaces.
-        lines += _stage(index, step, facts, check=not several and step.change.expected == ABSENT)
+        lines += _stage(index, step, facts)
     lines += _staged_together(written) if several else []
-    lines += _prepare(written, several=several)
-    lines += [*_compare(numbered), _if_conflict("C")]
+    compare = [*_prepare(written, several=several), *_compare(numbered)]
+    lines += compare if several else _alone(*numbered[0], step_by_step=compare)
+    lines.append(_if_conflict("C"))
     lines += _replace_together(numbered) if several else _replace(numbered, several=False)
     lines += _look_at_replaced(written) if several else []
     for group in _groups(numbered):
         lines.append("pb_clear " + " ".join(f'"$T{i}" "$T{i}-old" "$T{i}-was"' for i, _ in group))
-    lines += [f'pb_stat "$L{i}"; printf \'made %s %s\\n\' {i} "$S"' for i, s in numbered if s.creates]
+    for index, step in numbered:
+        if step.creates:
+            lines.append(f'S=$N{index}; [ -n "$S" ] || pb_stat "$L{index}"; printf \'made %s %s\\n\' {index} "$S"')
     lines.append("printf 'done\\n'")
     return "\n".join(lines)
 
@@ -125,16 +127,25 @@ def _if_conflict(variable: str) -> str:
     return f'if [ -n "${variable}" ]; then printf \'conflict%s\\n\' "$C"; pb_abort; exit 0; fi'
 
 
-def _stage(index: int, step: Step, facts: Facts, *, check: bool) -> list[str]:
+def _alone(index: int, step: Step, step_by_step: list[str]) -> list[str]:
+    """The comparison of an only change, and what goes before it."""
+    if step.change.content is None:
+        return step_by_step
+    if step.change.expected == ABSENT:
+        return [*step_by_step[:-1], f"pb_verify_new {index}", *step_by_step[-1:]]
+    folder = quote(posixpath.dirname(step.real).rstrip("/"))
+    return [f"pb_alone {index} {folder} || {{", *step_by_step, "}"]
+
+
+def _stage(index: int, step: Step, facts: Facts) -> list[str]:
     lines = []
     if step.creates:
         lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
     if step.uploaded is not None:
-        return [*lines, f"pb_staged {index} {quote(step.uploaded)} $V{index}"] if check else lines
+        return lines
     elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
-    digest = f"$V{index}" if check else "''"
     lines += _content(step.change.content or b"", facts)
-    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {digest} {step.creation_umask}")
+    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {step.creation_umask}")
     return lines
 
 

@@ -18,7 +18,7 @@ from pybridge.host.framing import Reply
 from pybridge.host.login_shell import OTHER_WAYS, NoShellError
 from pybridge.host.shell_carrier import NoRoomError, ShellCarrier
 
-PRELUDE = ("prelude.sh", "apply.sh", "apply_together.sh", "fetch_together.sh")
+PRELUDE = ("prelude.sh", "apply.sh", "apply_together.sh", "apply_alone.sh", "fetch_together.sh")
 """The scripts whose functions every control shell knows."""
 
 PROBE_TIMEOUT = 20.0

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.adapter import COMMANDS, OWN, Adapter
 from benchmarks.data import Data
+from benchmarks.link import delay_for
 from benchmarks.measuring import Subject, interleaved
 from benchmarks.place import Place
 from tests.kit.counterparts import need
@@ -58,3 +59,8 @@ async def test_round_trips_of_an_operation_are_counted(place: Place) -> None:
     assert len(found[OWN].counts) == 3
     assert min(counts.round_trips for counts in found[OWN].counts) == 1
     assert min(counts.round_trips for counts in found["asyncssh"].counts) == 2
+
+
+async def test_the_proxys_own_work_is_taken_off_the_delay() -> None:
+    assert await delay_for(0) == 0
+    assert 0 < await delay_for(0.02) <= 0.01

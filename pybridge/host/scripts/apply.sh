@@ -44,10 +44,9 @@ pb_create() {
   return "$1"
 }
 
-# what pb_content writes to the temporary $2, else to $3 (the folder is not writable), checked against $4, or later where
-# that is empty
-pb_stage() { # index temp elsewhere digest umask
-  if pb_create "$2" "$5" 2>/dev/null; then
+# what pb_content writes to the temporary $2, else to $3 (the folder is not writable)
+pb_stage() { # index temp elsewhere umask
+  if pb_create "$2" "$4" 2>/dev/null; then
     eval "T$1=\$2"
   elif [ -n "$3" ] && pb_create "$3"; then
     eval "T$1=\$3"
@@ -58,7 +57,6 @@ pb_stage() { # index temp elsewhere digest umask
   eval "pb_t=\$T$1"
   # The printf of a shell may not say what is wrong (dash: "I/O error"); a program does.
   pb_content > "$pb_t" 2>/dev/null || pb_content | cat > "$pb_t" || pb_fail "$1" stage
-  [ -z "$4" ] || pb_staged "$1" "$pb_t" "$4"
 }
 
 # a temporary uploaded before: only checked

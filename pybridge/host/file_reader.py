@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from pybridge.host.control_shell import DEFAULT_TIMEOUT
 from pybridge.host.facts import Facts
+from pybridge.host.fetch_batches import FetchBatches
 from pybridge.host.fetching import (
-    fetch_script,
     list_script,
-    parse_fetched,
     parse_list,
 )
 from pybridge.host.framing import new_marker
@@ -19,8 +18,6 @@ from pybridge.host.known_files import KnownFiles
 from pybridge.host.model import Entry, Fetch, Fetched, Lines, Slice
 from pybridge.host.shells import ControlShells
 from pybridge.host.slicing import parse_slice, slice_script
-
-SLOWEST_BYTES_PER_SECOND = 64 * 1024
 
 _REMEMBERED = 4096
 
@@ -36,6 +33,7 @@ class FileReader:
     def __init__(self, shells: ControlShells, facts: Facts) -> None:
         self._shells = shells
         self._facts = facts
+        self._batches = FetchBatches(shells, facts)
         self._real: OrderedDict[str, Fetched] = OrderedDict()
         """Each path as it was when it was last looked at, without its content."""
         self.known_files = KnownFiles()
@@ -43,7 +41,7 @@ class FileReader:
 
     def use_facts(self, facts: Facts) -> None:
         """Go on with what is known better by now."""
-        self._facts = facts
+        self._facts = self._batches.facts = facts
 
     async def fetch(self, requests: Sequence[Fetch]) -> list[Fetched]:
         """Each file as it is now, all in one round trip; one more where small ones change in that very moment.
@@ -54,25 +52,11 @@ class FileReader:
         if not requests:
             return []
         epoch = self.known_files.epoch
-        timeout = DEFAULT_TIMEOUT + sum(r.max_bytes for r in requests[:4]) / SLOWEST_BYTES_PER_SECOND
-        timeout += sum(r.entries + (r.lines is not None) for r in requests) * DEFAULT_TIMEOUT
-        found = await self._fetch(requests, timeout, together=True)
-        changed = [number for number, answer in enumerate(found) if answer is None]
-        if changed:
-            again = await self._fetch([requests[number] for number in changed], timeout, together=False)
-            for number, answer in zip(changed, again, strict=True):
-                found[number] = answer
-        answers = [answer for answer in found if answer is not None]
+        answers = await self._batches.fetch(requests)
         for answer in answers:
             self._remember(answer)
             self.known_files.remember(answer, epoch)
         return answers
-
-    async def _fetch(self, requests: Sequence[Fetch], timeout: float, *, together: bool) -> list[Fetched | None]:
-        marker = new_marker()
-        script = fetch_script(requests, self._facts, marker, together=together)
-        reply = await self._shells.request(script, timeout=timeout, retry=True)
-        return parse_fetched(reply.output, requests, self._facts, marker, together=together)
 
     async def fetch_one(self, path: str, **options: object) -> Fetched:
         """One file as it is now; `options` as in `Fetch`."""

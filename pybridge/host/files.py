@@ -23,7 +23,7 @@ from pybridge.host.apply_script import apply_script
 from pybridge.host.applying import Step, conflicts, created, failure, plan
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
 from pybridge.host.facts import Facts
-from pybridge.host.file_reader import SLOWEST_BYTES_PER_SECOND
+from pybridge.host.fetch_batches import SLOWEST_BYTES_PER_SECOND
 from pybridge.host.framing import encode_text, quote
 from pybridge.host.model import ABSENT, Applied, Change, Fetch, Fetched, FileKind, Stat, VersionConflict
 from pybridge.host.recovery import unfinished

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.control_shell import DEFAULT_TIMEOUT, ControlShell
@@ -17,6 +18,8 @@ from pybridge.host.fairness import FairQueue, Places, current_caller
 from pybridge.host.framing import Reply
 from pybridge.host.login_shell import OTHER_WAYS, NoShellError
 from pybridge.host.shell_carrier import NoRoomError, ShellCarrier
+
+T = TypeVar("T")
 
 PRELUDE = ("prelude.sh", "apply.sh", "apply_together.sh", "apply_alone.sh", "fetch_together.sh")
 """The scripts whose functions every control shell knows."""
@@ -135,13 +138,19 @@ class ControlShells:
             retry: the request changes nothing, so it is made again, once, when the link is lost or does not answer.
             slow: it may take long; see `lend`.
         """
+        if not retry:
+            return await self._request(request, timeout, harmless=False, slow=slow)
+        return await self.once_more_if_lost(lambda: self._request(request, timeout, harmless=True, slow=slow))
+
+    async def once_more_if_lost(self, action: Callable[[], Awaitable[T]]) -> T:
+        """The result of something that changes nothing; it is done again, once, when the link is lost over it."""
         try:
-            return await self._request(request, timeout, harmless=retry, slow=slow)
+            return await action()
         except ConnectionLostError:
-            if not retry or self._closed:
+            if self._closed:
                 raise
             self._drop_idle()  # all of them went with the link
-            return await self._request(request, timeout, harmless=True, slow=slow)
+            return await action()
 
     async def _request(self, request: str, timeout: float, *, harmless: bool, slow: bool) -> Reply:
         async with self.lend(slow=slow) as shell:

@@ -26,6 +26,17 @@ async def test_a_file_among_a_thousand_that_are_tracked(slow: SlowLink) -> None:
     assert await slow.trips(1, lambda _: slow("read", filePath="7")) == 1
 
 
+async def test_thirty_files_at_once(slow: SlowLink) -> None:
+    for number in range(30):
+        (slow.folder / f"at once {number}").write_text(f"{number}\n")
+
+    async def thirty(_: int) -> None:
+        await asyncio.gather(*(slow("read", filePath=f"at once {number}") for number in range(30)))
+
+    # The first ones with the shells there are, the others with the first that is free again.
+    assert await slow.trips(2, thirty) <= 2
+
+
 async def test_the_first_lines_of_a_large_file(slow: SlowLink) -> None:
     (slow.folder / "50m").write_text("a line of a large file, with some text\n" * 1_300_000)
     assert await slow.trips(1, lambda _: slow("read", filePath="50m")) == 1

@@ -7,6 +7,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from itertools import islice
@@ -64,13 +65,13 @@ class Sshfs(SimpleTools):
     async def run(self, line: str) -> str:
         """A local command in the mount."""
         process = await asyncio.create_subprocess_shell(
-            line, cwd=self._mount, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+            line, cwd=self._mount, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, start_new_session=True
         )
         try:
             output, _ = await process.communicate()
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await self.reset()  # what it waits for ends with the mount
             raise
         if process.returncode != 0:

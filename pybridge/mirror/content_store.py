@@ -21,6 +21,8 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,8 @@ class ContentStore:
         self._max_bytes = max_bytes
         self._trimming = BackgroundTrimming(self.trim, max_bytes, "pybridge-mirror-trim")
         self.usable = open_manifest(folder, host, self.mapper.workdir)
+        self._writer = ThreadPoolExecutor(1, "pybridge-mirror")
+        self._written: Future[None] | None = None
 
     def get(self, path: str) -> tuple[FileVersion, bytes] | None:
         """The content last put for a remote path and its version; None when there is none, or it is damaged.
@@ -74,6 +78,7 @@ class ContentStore:
         """
         if not self.usable:
             return None
+        self._wait()
         entry = self._read_entry(path)
         if entry is None:
             return None
@@ -102,11 +107,30 @@ class ContentStore:
             whether it is kept. It is not when it is too large (an eighth of the whole), when version and content do
             not belong together, or when the local disk does not take it; what was there before is gone then.
         """
+        self._wait()
+        return self._put(path, version, content)
+
+    def put_later(self, files: Sequence[tuple[str, FileVersion, bytes]]) -> None:
+        """Keep contents as `put` does, in a thread of its own: nobody waits for it but who asks for what is kept.
+
+        Args:
+            files: path, version and content of each.
+        """
+
+        def put_all() -> None:
+            for path, version, content in files:
+                self._put(path, version, content)
+
+        if files:
+            with contextlib.suppress(RuntimeError):  # it is closed: nobody asks for a copy any more
+                self._written = self._writer.submit(put_all)
+
+    def _put(self, path: str, version: FileVersion, content: bytes) -> bool:
         if not self.usable:
             return False
         sha256 = hashlib.sha256(content).hexdigest()
         if version == ABSENT or len(content) > self._max_bytes // 8 or not _belongs(version, content, sha256):
-            self.forget(path)
+            self._forget(path)
             return False
         local = self.mapper.to_local(path)
         entry = {"path": path, "digest": version.digest, "size": version.size, "sha256": sha256}
@@ -115,13 +139,17 @@ class ContentStore:
             self._write(self._entry_file(path), json.dumps(entry).encode())
         except LocalStorageError as error:
             _LOGGER.warning("No local copy of %s is kept: %s", path, error.message)
-            self.forget(path)
+            self._forget(path)
             return False
         self._trimming.wrote(space_on_disk(len(content)))
         return True
 
     def forget(self, path: str) -> None:
         """Drop what is kept of a remote path."""
+        self._wait()
+        self._forget(path)
+
+    def _forget(self, path: str) -> None:
         if not self.usable:
             return
         # The entry first: content without an entry is never served.
@@ -139,8 +167,14 @@ class ContentStore:
             _LOGGER.info("The mirror %s could not be trimmed: %s", self.folder, error)
 
     def close(self) -> None:
-        """Wait for a trimming under way."""
+        """Wait for what is being kept, and for a trimming under way."""
+        self._writer.shutdown()
         self._trimming.close()
+
+    def _wait(self) -> None:
+        """Until everything is kept that was to be kept later."""
+        if self._written is not None:
+            wait((self._written,))  # the writer takes them in turn, so this one is the last
 
     def _entry_file(self, path: str) -> Path:
         digest = hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:40]

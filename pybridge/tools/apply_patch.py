@@ -132,7 +132,7 @@ class _Patch:
         changes = [replace(planned, real=file.real) for planned, file in zip(plan.changes, files, strict=True)]
         applied = await change(self.session, self.context, "apply_patch", changes, files)
         done = zip(files, applied, changes, strict=True)
-        await keep_all(self.session, self.context.session_id, [(file.real, made, c.content) for file, made, c in done])
+        keep_all(self.session, self.context.session_id, [(file.real, made, c.content) for file, made, c in done])
 
     async def _ask(self, plan: PatchPlan) -> None:
         names = [relative(self.session, part.path) for part in plan.parts]

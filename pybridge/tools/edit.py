@@ -67,7 +67,7 @@ async def execute(args: EditArguments, context: ToolContext, session: Session) -
     edit = _Edit(args, session, context, path, shown_as)
     async with exclusive(session, context, path):
         made = await on_known(session, context, [path], edit.on_known) or await edit.on_fetched()
-        await keep(session, context.session_id, made.real, made.applied, made.plan.content)
+        keep(session, context.session_id, made.real, made.applied, made.plan.content)
     diff = made.plan.diff
     filediff = {"file": shown_as, "patch": diff.patch, "additions": diff.additions, "deletions": diff.deletions}
     return ToolResult(

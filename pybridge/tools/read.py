@@ -60,7 +60,7 @@ async def _read(args: ReadArguments, context: ToolContext, session: Session) -> 
     paths = [path, *instruction_files.candidates(unknown)]
     file, *nearby = await fetch(session, paths, WHOLE_BYTES, entries=True, lines=lines)
     await ask_read(session, context, file)
-    await mirror(session, [file, *nearby])
+    mirror(session, [file, *nearby])
     require_readable(file)
     if file.kind is FileKind.MISSING:
         raise _missing(file, shown_as)

@@ -39,10 +39,9 @@ async def fetch(
     return whole
 
 
-async def mirror(session: Session, files: Sequence[Fetched]) -> None:
+def mirror(session: Session, files: Sequence[Fetched]) -> None:
     """Keep what was fetched for the next time. Only for what may be read: a refused file leaves no copy here."""
-    new = [(file.real, file.version, file.content) for file in files if not file.unchanged]
-    await asyncio.to_thread(_put, session.store, new)
+    _put_later(session.store, [(file.real, file.version, file.content) for file in files if not file.unchanged])
 
 
 async def fetch_one(session: Session, path: str, max_bytes: int) -> Fetched:
@@ -50,12 +49,12 @@ async def fetch_one(session: Session, path: str, max_bytes: int) -> Fetched:
     return (await fetch(session, [path], max_bytes))[0]
 
 
-async def keep(session: Session, session_id: str, real: str, applied: Applied, content: bytes | None) -> None:
+def keep(session: Session, session_id: str, real: str, applied: Applied, content: bytes | None) -> None:
     """Remember what one of our tools has just put in place, or removed; see `keep_all`."""
-    await keep_all(session, session_id, [(real, applied, content)])
+    keep_all(session, session_id, [(real, applied, content)])
 
 
-async def keep_all(session: Session, session_id: str, changed: Iterable[tuple[str, Applied, bytes | None]]) -> None:
+def keep_all(session: Session, session_id: str, changed: Iterable[tuple[str, Applied, bytes | None]]) -> None:
     """Remember what one call of our tools has just put in place, or removed.
 
     Args:
@@ -66,14 +65,11 @@ async def keep_all(session: Session, session_id: str, changed: Iterable[tuple[st
     for real, applied, content in changed:
         session.versions.record(session_id, real, applied.version, named=applied.path)
         found.append((real, ABSENT if content is None else applied.version, content or b""))
-    await asyncio.to_thread(_put, session.store, found)
+    _put_later(session.store, found)
 
 
-def _put(store: ContentStore, files: Iterable[tuple[str, FileVersion | None, bytes | None]]) -> None:
-    """Keep the contents, and forget what is absent: all in one thread, since giving work to one takes longer."""
-    for real, version, content in files:
-        if version is not None and content is not None:
-            store.put(real, version, content)
+def _put_later(store: ContentStore, files: Iterable[tuple[str, FileVersion | None, bytes | None]]) -> None:
+    store.put_later([(real, v, content) for real, v, content in files if v is not None and content is not None])
 
 
 def require_readable(file: Fetched) -> None:

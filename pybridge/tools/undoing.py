@@ -159,7 +159,7 @@ class _Turning:
         owners = {(change.path, step.entry.session_id) for step in steps for change in step.changes}
         for change, made in applied:
             for session_id in sorted(owner for path, owner in owners if path == change.path):
-                await keep(self._session, session_id, change.path, made, change.content)
+                keep(self._session, session_id, change.path, made, change.content)
         return [await self._settle(each if isinstance(each, Outcome) else self._restored(each)) for each in planned]
 
     async def _one(self, asked: Entry) -> Outcome:
@@ -169,7 +169,7 @@ class _Turning:
                 return await self._settle(step)
             try:
                 for change, made in await self._apply(step.changes, [step]):
-                    await keep(self._session, step.entry.session_id, change.path, made, change.content)
+                    keep(self._session, step.entry.session_id, change.path, made, change.content)
                     self._stands(change, made)
                 self._turned.add(asked.key)
                 return await self._settle(self._restored(step))

@@ -52,7 +52,7 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
         await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
         (applied,) = await change(session, context, "write", changes, files)
-        await keep(session, context.session_id, file.real, applied, changes[0].content)
+        keep(session, context.session_id, file.real, applied, changes[0].content)
         return file
 
     async with exclusive(session, context, path):

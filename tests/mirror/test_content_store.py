@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import filelock
@@ -434,3 +435,32 @@ def test_a_killed_holder_of_the_lock_blocks_nobody(folder: Path) -> None:
     holder.communicate()
     store = make(folder)
     assert store.usable and store.get(PATH) is not None
+
+
+def test_what_is_kept_later_is_there_for_whoever_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = ContentStore(tmp_path, "host", "/w")
+    started, go_on = threading.Event(), threading.Event()
+    write = ContentStore._write
+
+    def slowly(self: ContentStore, file: Path, content: bytes) -> None:
+        started.set()
+        go_on.wait(10)
+        write(self, file, content)
+
+    monkeypatch.setattr(ContentStore, "_write", slowly)
+    files = [(f"/w/{n}", version(b"%d" % n), b"%d" % n) for n in range(3)]
+    store.put_later(files)
+    store.put_later([("/w/0", version(b"new"), b"new")])
+    assert started.wait(10)
+    got: list[object] = []
+    asking = threading.Thread(target=lambda: got.extend(store.get(f"/w/{n}") for n in range(3)))
+    asking.start()
+    go_on.set()
+    asking.join(10)
+    assert got == [(version(b"new"), b"new"), *((version, content) for _, version, content in files[1:])]
+    store.put_later([("/w/0", ABSENT, b"")])
+    assert store.get("/w/0") is None
+    store.put_later(files)
+    store.close()
+    assert ContentStore(tmp_path, "host", "/w").get("/w/2") == (version(b"2"), b"2")
+    store.put_later(files)  # too late, and no error

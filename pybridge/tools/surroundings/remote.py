@@ -176,7 +176,7 @@ class Surroundings:
         date, kinds = await self._look(candidates.paths)
         there = [path for path, kind in kinds.items() if kind == "f"]
         files = await fetch(self._session, there, MAX_FILE_BYTES) if there else []
-        await mirror(self._session, files)
+        mirror(self._session, files)
         found = {file.path: file for file in files}
         reader = _Reader(found, self._session.settings.encoding, self._warn_once)
         own = (paths for paths in candidates.project.values() if any(path in kinds for path in paths))

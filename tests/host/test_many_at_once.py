@@ -22,6 +22,9 @@ from tests.kit.sshd import SshServer
 CHANNELS = 30
 """Three connections with OpenSSH's usual ten channels each."""
 
+SPARE = 8
+"""What the connection for files lends to commands, once it is there."""
+
 
 @pytest.fixture
 async def busy(openssh: SshServer, tmp_path: Path) -> AsyncIterator[Host]:
@@ -71,14 +74,14 @@ async def test_a_flood_of_one_session_starves_no_other(busy: Host, gate: Gate, t
     flood = begin(busy, "flood", [gate.script(str(n)) for n in range(100)])
     share = CHANNELS - LEFT_TO_OTHERS
     # Everything it may have runs at the same time: there is no queue before the connections' limits.
-    assert await until(lambda: len(gate.running()) == share, seconds=60)
+    assert await until(lambda: len(gate.running()) >= share, seconds=60)
     assert await run(busy, "other", "true") == 0
     with on_behalf_of("other"):
         assert (await busy.search.glob("seen", str(tmp_path))).paths == (f"{tmp_path}/seen",)
     for caller in ("flood", "other"):
         with on_behalf_of(caller):
             assert (await busy.files.fetch_one(f"{tmp_path}/seen")).content == b"needle\n"
-    assert len(gate.running()) == share
+    assert share <= len(gate.running()) <= share + SPARE
     gate.open()
     assert await asyncio.gather(*flood) == [0] * 100
 

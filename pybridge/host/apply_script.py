@@ -113,8 +113,9 @@ def _compare(numbered: Sequence[Numbered]) -> list[str]:
     return [
         f'pb_real "$P{index}"',
         f'[ "$R" = "$L{index}" ] && {both} || {{',
-        f'pb_staged {index} "$T{index}" $V{index}',
         "pb_check_all",
+        # What was made of a file that has changed meanwhile did not arrive otherwise than it was sent.
+        f'[ -n "$C" ] || pb_staged {index} "$T{index}" $V{index}',
         "}",
     ]
 
@@ -144,26 +145,39 @@ def _stage(index: int, step: Step, facts: Facts) -> list[str]:
     if step.uploaded is not None:
         return lines
     elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
-    lines += _content(step.change.content or b"", facts)
+    lines += _content(index, step, facts)
     lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {step.creation_umask}")
     return lines
 
 
-def _content(content: bytes, facts: Facts) -> list[str]:
-    """The function that writes it. Plain text is written by the shell itself: no program is started for it.
+def _content(index: int, step: Step, facts: Facts) -> list[str]:
+    """The function that writes it. What is there already is taken from there; it is verified with all the rest."""
+    kept = step.difference
+    if kept is None:
+        return ["pb_content() {", *_sent(step.sent, facts), "}"]
+    lines = [f'head -c {kept.before} "$L{index}"'] if kept.before else []
+    lines += _sent(kept.new, facts) if kept.new else []
+    lines += [f'tail -c {kept.after} "$L{index}"'] if kept.after else []
+    return ["pb_content() {", *lines, "}"]
+
+
+def _sent(content: bytes, facts: Facts) -> list[str]:
+    """What writes a content that is sent. Plain text is written by the shell itself: no program is started for it.
 
     A program would show it to everybody, in the list of processes.
     """
     if not facts.own_printf or _NOT_PLAIN.search(content):
-        return ["pb_content() {", "$PB_DEC <<'PB_END'", encode_content(content, facts), "PB_END", "}"]
+        return ["$PB_DEC <<'PB_END'", encode_content(content, facts), "PB_END"]
     pieces = [content[i : i + _MOST_AT_ONCE].decode("ascii") for i in range(0, len(content), _MOST_AT_ONCE)]
-    return ["pb_content() {", *(f"printf %s {quote(piece)}" for piece in pieces or [""]), "}"]
+    return [f"printf %s {quote(piece)}" for piece in pieces or [""]]
 
 
 def _staged_together(written: Sequence[Numbered]) -> Iterator[str]:
     for group in _groups(written):
         files = " ".join(f'"$T{i}"' for i, _ in group)
         yield f'pb_hold "{_digests("V", group)}" {files} || {{'
+        if any(step.difference is not None for _, step in group):
+            yield from ("pb_check_all", _if_conflict("C"))
         yield from (f'pb_staged {i} "$T{i}" $V{i}' for i, s in group)
         yield "}"
 

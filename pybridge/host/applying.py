@@ -32,6 +32,7 @@ from pybridge.errors import (
     defused,
 )
 from pybridge.host.checksums import version_of
+from pybridge.host.difference import Difference, difference
 from pybridge.host.facts import Facts
 from pybridge.host.fetching import parse_stat
 from pybridge.host.framing import Reply, decode_text
@@ -58,6 +59,7 @@ class Step:
         uploaded: the temporary that already holds the content, or None: the request carries it.
         root: a folder above the target that must exist, or "": it is not created with the others.
         top: the topmost of the folders that must be made for a new file, or "" for none.
+        difference: from what is there, where only that is sent.
     """
 
     change: Change
@@ -70,6 +72,12 @@ class Step:
     uploaded: str | None = None
     root: str = ""
     top: str = ""
+    difference: Difference | None = None
+
+    @property
+    def sent(self) -> bytes:
+        """What of the content has to be sent."""
+        return self.difference.new if self.difference is not None else self.change.content or b""
 
     @property
     def creates(self) -> bool:
@@ -108,7 +116,21 @@ def plan(change: Change, real: str, mode: int, facts: Facts, *, workdir: str | N
     version = ABSENT if change.content is None else version_of(change.content, facts.algorithm)
     root = workdir if workdir is not None and real.startswith(workdir.rstrip("/") + "/") else ""
     top = top_folder(folder, nearest) if nearest else ""
-    return Step(change, real, mode, posixpath.join(folder, name), elsewhere, version, facts.umask, root=root, top=top)
+    differs = None
+    if facts.head_c and change.content is not None and change.expected != ABSENT:
+        differs = difference(change.base, change.content)
+    return Step(
+        change,
+        real,
+        mode,
+        posixpath.join(folder, name),
+        elsewhere,
+        version,
+        facts.umask,
+        root=root,
+        top=top,
+        difference=differs,
+    )
 
 
 def top_folder(folder: str, nearest: str) -> str:

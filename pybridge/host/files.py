@@ -126,7 +126,7 @@ class Files(Settler):
         """Send large contents ahead; `steps` then names where they lie."""
         for index, step in enumerate(steps):
             content = step.change.content or b""
-            if len(content) <= INLINE_BYTES:
+            if len(step.sent) <= INLINE_BYTES:
                 continue
             try:
                 with interruptible(ConnectionLostError):

@@ -155,6 +155,7 @@ class Change:
         mode_from: path whose mode the new file takes (a move); None: keep own mode, new files 0666 & ~umask.
         mode: permission bits a new file takes, instead; a file that is there keeps its own.
         real: where the path led when the change was computed, and must lead still; None: wherever it was last seen to.
+        base: the content of `expected`, by who has it: then only what differs needs to be sent.
     """
 
     path: str
@@ -163,6 +164,7 @@ class Change:
     mode_from: str | None = None
     mode: int | None = None
     real: str | None = None
+    base: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class _Patch:
     async def on_known(self, files: list[Fetched]) -> PatchPlan:
         """Make it on the files as last seen; every error means that they are to be looked at."""
         plan = await self._plan(files)
-        require_one_request(plan.changes)
+        require_one_request(plan.changes, files)
         await self._make(plan)
         return plan
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pybridge.errors import ChangeLeftError, FileError, LocalStorageError, OutcomeUnknownError
 from pybridge.host.model import Applied, Change, Fetched, VersionConflict
@@ -28,6 +29,10 @@ async def change(
         VersionConflict, FileError, RemoteError: as `Files.apply`.
         LocalStorageError: it could not be recorded, and so was not made.
     """
+    changes = [
+        replace(one, base=file.content) if one.expected == file.version else one
+        for one, file in zip(changes, originals, strict=True)
+    ]
     journal = session.journal
     images = _images(changes, originals)
     if journal is None or not images:

@@ -107,7 +107,7 @@ class _Edit:
         """Make it on the file as last seen; every error means that it is to be looked at."""
         file = replace(files[0], path=self.shown_as)
         plan = await _plan(self.args, self.session, file)
-        require_one_request([Change(self.path, plan.expected, plan.content)])
+        require_one_request([Change(self.shown_as, plan.expected, plan.content)], [file])
         await self._ask(plan, file)
         return await self._apply(plan, file)
 

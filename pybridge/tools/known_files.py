@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from pybridge.errors import ChangeLeftError, EditError, FileError, OutcomeUnknownError, PatchError
+from pybridge.host.difference import difference
 from pybridge.host.files import INLINE_BYTES
 from pybridge.host.model import Change, Fetched, FileKind, VersionConflict
 from pybridge.mirror.content_store import ContentStore
@@ -49,14 +50,22 @@ class NotInOneRequestError(FileError):
     """The new contents are too large to travel within the request that verifies what they replace."""
 
 
-def require_one_request(changes: Sequence[Change]) -> None:
+def require_one_request(changes: Sequence[Change], files: Sequence[Fetched]) -> None:
     """Refuse contents that are uploaded ahead of the comparison.
+
+    Args:
+        files: as they were when the changes were computed.
 
     Raises:
         NotInOneRequestError: one is.
     """
+    bases = {file.path: file.content for file in files}
     for change in changes:
-        if len(change.content or b"") > INLINE_BYTES:
+        content = change.content or b""
+        if len(content) <= INLINE_BYTES:
+            continue
+        differs = difference(bases.get(change.path), content)
+        if differs is None or len(differs.new) > INLINE_BYTES:
             raise NotInOneRequestError("too large for one request", path=change.path)
 
 

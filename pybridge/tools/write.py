@@ -48,7 +48,7 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         new = old.with_text(args.content)
         changes = [Change(path, version, encode(new, path=path), real=file.real)]
         if in_one_request:
-            require_one_request(changes)
+            require_one_request(changes, files)
         diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
         await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
         (applied,) = await change(session, context, "write", changes, files)

@@ -90,7 +90,7 @@ def _write(name: str, path: str, old: str | None, new: str) -> Operation:
 
 
 def _edit(name: str, linked: bool = False) -> Operation:
-    text = _text("edited", 400, _PLAIN)
+    text = _text("edited", 600, _PLAIN)  # large enough to be put together from what is there
     return Operation(
         name=name,
         tool="edit",

@@ -17,8 +17,6 @@ import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 
-import filelock
-
 from pybridge.errors import LocalStorageError, defused
 from pybridge.locations import log_folder, private_folder
 from pybridge.settings import Secret
@@ -103,7 +101,6 @@ class RotatingFile(logging.Handler):
         self.path = path
         self._max_bytes = max_bytes
         self._keep = keep
-        self._rotation = filelock.FileLock(path.with_name(path.name + ".lock"), timeout=0, mode=0o600)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record. A full disk or a folder that is gone loses it, and nothing else."""
@@ -122,8 +119,10 @@ class RotatingFile(logging.Handler):
             pass
 
     def _rotate(self) -> None:
+        import filelock  # Hardly ever needed, and it takes a while to load.
+
         try:
-            with self._rotation:
+            with filelock.FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0, mode=0o600):
                 if self.path.stat().st_size < self._max_bytes:
                     return  # another process was faster
                 for number in range(self._keep, 0, -1):

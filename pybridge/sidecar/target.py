@@ -111,10 +111,19 @@ Connect = Callable[[Mapping[str, str], Mapping[str, str], LinkReport], Awaitable
 
 async def connect_remote(env: Mapping[str, str], secrets: Mapping[str, str], report: LinkReport) -> Target:
     """Connect to the real remote folder. Modules load beside the protocol, and the tools' beside the handshake."""
-    reaching = await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.reaching")
-    loading = asyncio.ensure_future(asyncio.to_thread(importlib.import_module, "pybridge.sidecar.remote"))
+    finding = await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.finding")
+    way = await finding.find_way(env, secrets)
     try:
-        reached = await reaching.reach(env, secrets)
+        reaching = await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.reaching")
+        return await _open(reaching, way, env, report)
+    finally:
+        way.close()
+
+
+async def _open(reaching: Any, way: Any, env: Mapping[str, str], report: LinkReport) -> Target:
+    loading = asyncio.ensure_future(_load_tools(way.on_its_way))
+    try:
+        reached = await reaching.reach(way, env)
         try:
             remote = await asyncio.shield(loading)
         except BaseException:
@@ -122,4 +131,11 @@ async def connect_remote(env: Mapping[str, str], secrets: Mapping[str, str], rep
             raise
         return await remote.open_folder(reached, report)
     finally:
+        way.on_its_way.set()
         await asyncio.wait([loading])
+
+
+async def _load_tools(on_its_way: asyncio.Event) -> Any:
+    # Only one thread runs at a time: not while there is still something to send, but once it is waited for the answer.
+    await on_its_way.wait()
+    return await asyncio.to_thread(importlib.import_module, "pybridge.sidecar.remote")

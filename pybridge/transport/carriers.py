@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from pybridge.settings import Settings
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.ssh_command import SshCommand, parse_ssh_command
-from pybridge.transport.ssh_pool import SshPool
 from pybridge.transport.ssh_target import SshTarget, resolve_target
 
 if TYPE_CHECKING:
+    from pybridge.transport.head_start import HeadStart
     from pybridge.transport.openssh.carrier import OpensshCarrier
     from pybridge.transport.openssh.configuration import Openssh
+    from pybridge.transport.ssh_pool import SshPool
 
 CONTROL_PATH = "PYBRIDGE_CONTROL_PATH"
 """Names the control socket of a connection that `pybridge launch` has opened in the terminal."""
@@ -63,6 +64,7 @@ def make_carrier(
     env: Mapping[str, str] = os.environ,
     terminal: bool = False,
     one_connection: bool = False,
+    head_start: HeadStart | None = None,
 ) -> RemoteCarrier:
     """The carrier for a route; nothing is connected yet.
 
@@ -70,16 +72,20 @@ def make_carrier(
         env: where CONTROL_PATH is looked for.
         terminal: whether the system's ssh may ask at the terminal.
         one_connection: as few connections as can be.
+        head_start: towards the target, for the first connection.
     """
     if route.openssh is not None:
         from pybridge.transport.openssh.carrier import OpensshCarrier
 
         handed_over = env.get(CONTROL_PATH) or None
         return OpensshCarrier(route.openssh, credentials, handed_over=handed_over, terminal=terminal)
+    from pybridge.transport.ssh_pool import SshPool  # A route can be found without it, in a fraction of the time.
+
     return SshPool(
         route.target,
         credentials,
         command_size=1 if one_connection else settings.command_connections,
         file_size=1 if one_connection else settings.file_connections,
         stagger_ms=settings.stagger_ms,
+        head_start=head_start,
     )

@@ -20,6 +20,7 @@ from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.denial import describe_denial
 from pybridge.transport.handshake_errors import describe_failure
+from pybridge.transport.head_start import HeadStart
 from pybridge.transport.host_keys import HostKeyVerifier
 from pybridge.transport.identities import Identities, IdentityLoader
 from pybridge.transport.ignore_packets import leave_out_ignores
@@ -39,9 +40,10 @@ class Connector:
     Args:
         target: where to.
         credentials: the password is offered to the target only, never to a jump host: it is the target's.
+        head_start: towards the target, for the first connection; closed along with this.
     """
 
-    def __init__(self, target: SshTarget, credentials: Credentials) -> None:
+    def __init__(self, target: SshTarget, credentials: Credentials, head_start: HeadStart | None = None) -> None:
         self.target = target
         # In batch mode nobody is asked anything.
         self._sources = SecretSources(replace(credentials, askpass=None) if target.batch_mode else credentials)
@@ -49,6 +51,7 @@ class Connector:
         self._identities = [(hop, IdentityLoader(hop, self._opener)) for hop in (*target.jumps, target)]
         self._denied: RemoteError | None = None
         self._one_by_one: set[SshTarget] = set()
+        self._head_start = head_start
 
     async def open(self) -> asyncssh.SSHClientConnection:
         """Connect and authenticate. Closing the connection closes its jump hosts' too.
@@ -76,6 +79,8 @@ class Connector:
 
     async def close(self) -> None:
         """Give up what a person is still being asked."""
+        if self._head_start is not None:
+            self._head_start.close()
         await self._opener.close()
         await self._sources.close()
 
@@ -155,7 +160,8 @@ class Connector:
             progress.login = login
             client = Client(login, verifier, one_by_one=hop in self._one_by_one)
             try:
-                connection = await _open_hop(hop, client, previous, progress)
+                head_start = self._head_start if hop is self.target else None
+                connection = await _open_hop(hop, client, previous, progress, head_start)
             except RemoteError:
                 if not client.unanswered:
                     raise
@@ -182,7 +188,11 @@ async def _prepare_verifier(
 
 
 async def _open_hop(
-    hop: SshTarget, client: Client, previous: asyncssh.SSHClientConnection | None, progress: Progress
+    hop: SshTarget,
+    client: Client,
+    previous: asyncssh.SSHClientConnection | None,
+    progress: Progress,
+    head_start: HeadStart | None = None,
 ) -> asyncssh.SSHClientConnection:
     """Connect to one server of the route.
 
@@ -207,7 +217,14 @@ async def _open_hop(
             proxy = await ProxyCommand.start(hop.proxy_command, sends_socket=hop.proxy_sends_socket)
             options["sock"] = proxy.socket
         else:
-            options["sock"] = await open_tcp(hop.host, hop.port, hop.tcp)
+            begun = None if head_start is None else await head_start.take()
+            if begun is None:
+                options["sock"] = await open_tcp(hop.host, hop.port, hop.tcp)
+            else:
+                options["sock"] = begun.sock
+            if begun is not None and begun.version is not None:
+                options["client_version"] = begun.version
+                client.version_is_sent = True
         progress.stage = f"negotiating with {hop}"
         connection = await _handshake(hop, client, options)
         leave_out_ignores(connection)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
 from pybridge.transport.early_login import EarlyLogin
@@ -21,7 +22,8 @@ class HostKeyShown(asyncssh.DisconnectError):
 class Client(asyncssh.SSHClient):
     """The client's side of one handshake. What it says to prove who the user is, `login` knows.
 
-    After the attempt, `authenticated` is whether the server let us in.
+    After the attempt, `authenticated` is whether the server let us in. `version_is_sent` is to be set before it where
+    the server has been told the version already.
 
     Args:
         login: knows what to say.
@@ -37,9 +39,12 @@ class Client(asyncssh.SSHClient):
         self.connection: asyncssh.SSHClientConnection | None = None
         self.authenticating = False
         self.authenticated = False
+        self.version_is_sent = False
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.connection = conn
+        if self.version_is_sent:
+            _leave_out_version(conn)
         # asyncssh's own verification knows neither the rules nor the files; without this it trusts no key at all.
         conn.validate_server_host_key = self._verify_host_key
         if not self._one_by_one:
@@ -103,3 +108,14 @@ class Client(asyncssh.SSHClient):
         self.login.may_send_password = not self.verifier.changed_but_allowed
         if self.connection is not None:
             self.login.note_methods(self.connection.get_server_auth_methods())
+
+
+def _leave_out_version(connection: asyncssh.SSHClientConnection) -> None:
+    """Keep the first thing that asyncssh sends, its version, from being sent."""
+    own: Any = cast(Any, connection)
+    send = own._send
+
+    def leave_out(data: bytes) -> None:
+        own._send = send
+
+    own._send = leave_out

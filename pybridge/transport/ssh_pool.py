@@ -18,6 +18,7 @@ from pybridge.transport.channels_ahead import ChannelsAhead
 from pybridge.transport.connect import Connector
 from pybridge.transport.connection_group import ConnectionGroup
 from pybridge.transport.credentials import Credentials
+from pybridge.transport.head_start import HeadStart
 from pybridge.transport.link import Link, Reservation
 from pybridge.transport.patient_connector import PatientConnector
 from pybridge.transport.process import ByteProcess
@@ -58,6 +59,7 @@ class SshPool:
         command_size: the most connections for commands.
         file_size: the most connections for file transfers.
         stagger_ms: pause between two new connections, in milliseconds.
+        head_start: towards the target, for the first connection.
         on_state: told of each change of `state`, with the error for LOST and FAILED.
     """
 
@@ -69,11 +71,12 @@ class SshPool:
         command_size: int = 3,
         file_size: int = 2,
         stagger_ms: int = 0,
+        head_start: HeadStart | None = None,
         on_state: Callable[[PoolState, RemoteError | None], None] | None = None,
     ) -> None:
         self.target = target
         self.on_state = on_state
-        self._connector = Connector(target, credentials or Credentials())
+        self._connector = Connector(target, credentials or Credentials(), head_start)
         self._stagger_seconds = stagger_ms / 1000
         self._one_at_a_time = asyncio.Lock()
         self._patient = PatientConnector(self._connector)

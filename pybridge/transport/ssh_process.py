@@ -9,6 +9,7 @@ from typing import cast
 
 from pybridge.errors import ConnectionLostError
 from pybridge.transport.asyncssh_quietly import asyncssh, constants
+from pybridge.transport.early_input import lend_window
 from pybridge.transport.output_queue import OutputQueue
 from pybridge.transport.process import ExitStatus, Stream
 from pybridge.transport.pulse import Pulse
@@ -120,8 +121,7 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
         self._connection = cast(asyncssh.SSHClientConnection, chan.get_connection())
         if self._stdin:
             # asyncssh sends the exec request after this call and before it next yields to the loop. So this runs
-            # right behind it, and the input does not wait a round trip for the reply. (OpenSSH's sshd opens a session
-            # with a window of 0 and widens it with its reply to exec: there the input goes out a round trip later.)
+            # right behind it, and the input does not wait a round trip for the reply.
             asyncio.get_running_loop().call_soon(self._send_first)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
@@ -180,6 +180,8 @@ class SshProcess(asyncssh.SSHClientSession[bytes]):
 
     def _send_first(self) -> None:
         data, self._stdin = self._stdin, b""
+        if data and self._channel is not None and not self.closed:
+            lend_window(self._channel, len(data))
         self._send(data)
 
     def _send(self, data: bytes) -> None:

@@ -41,8 +41,7 @@ async def start_ssh_process(
     *,
     on_requested: Callable[[], None] | None = None,
 ) -> SshProcess:
-    """Open a channel and start a command in it: two round trips. The first input travels with the request wherever
-    the server's window allows it, which OpenSSH's does not: there it follows the server's reply.
+    """Open a channel and start a command in it: two round trips. The first input travels with the request.
 
     Args:
         name: the target in words, for errors.

@@ -19,7 +19,7 @@ class Way:
 
     Args:
         head_start: towards it, where there is one.
-        on_its_way: set once the connection begun there is in use, which has to wait for the host.
+        on_its_way: set once the connection that was begun is used: from then on answers are waited for.
     """
 
     settings: Settings

@@ -54,6 +54,7 @@ def keep_together() -> None:
 
 def give_back() -> None:
     """Free what nobody refers to any more, and return free memory to the system where the C library keeps it."""
+    gc.unfreeze()  # what was there when the start ended: see `start`
     gc.collect()
     _ask_c_library("malloc_trim", 0)
 

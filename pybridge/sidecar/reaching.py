@@ -1,17 +1,22 @@
-"""From a way to a host that answers. Nothing of the tools is imported here: they are loaded meanwhile."""
+"""From a way to a host that answers. Only what a connection needs is imported here; the rest is loaded meanwhile."""
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pybridge.host.host import Host, HostOptions
 from pybridge.settings import Settings
 from pybridge.sidecar.finding import Way
 from pybridge.transport import ssh_pool  # noqa: F401 (loaded here, in a thread, rather than when it is first used)
 from pybridge.transport.carriers import RemoteCarrier, Route, make_carrier
 from pybridge.transport.credentials import Credentials
+
+if TYPE_CHECKING:
+    from pybridge.host.host import Host
 
 
 @dataclass(frozen=True)
@@ -40,10 +45,22 @@ async def reach(way: Way, env: Mapping[str, str]) -> Reached:
     """
     settings, route = way.settings, way.route
     pool = make_carrier(route, Credentials.of(settings), settings, env={**os.environ, **env}, head_start=way.head_start)
+    loading = asyncio.ensure_future(_load_host(way.on_its_way))
     try:
+        await pool.connect()
+        way.on_its_way.set()
+        await loading
+        from pybridge.host.host import Host, HostOptions
+
         options = HostOptions(workdir=settings.workdir, shell=settings.shell, login=settings.login)
         host = await Host.connect(pool, options)
     except BaseException:
+        loading.cancel()
         await pool.close()
         raise
     return Reached(settings, route, pool, host)
+
+
+async def _load_host(on_its_way: asyncio.Event) -> None:
+    await on_its_way.wait()
+    await asyncio.to_thread(importlib.import_module, "pybridge.host.host")

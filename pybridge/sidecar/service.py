@@ -13,7 +13,7 @@ from typing import Any
 from pybridge import __version__
 from pybridge.errors import CancelledByUserError, RemoteError
 from pybridge.locations import write_private
-from pybridge.sidecar import mentions, reverts, user_commands
+from pybridge.sidecar import mentions, reverts, start, user_commands
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.connection import LASTING, Connection
 from pybridge.sidecar.idle_memory import IdleMemory
@@ -224,6 +224,8 @@ class Service:
             self._memory.used()
         if error is not None:
             self._state["error"] = str(error)
+        if state != "connecting":
+            start.end()
         self._notify()
 
     def _report_link(self, state: str, error: BaseException | None) -> None:

@@ -18,9 +18,9 @@ CALLS = {
     "edit": {"filePath": "f", "oldString": "one", "newString": "two"},
 }
 TRIPS = {
-    ("openssh", "bash"): 9,
-    ("openssh", "read"): 7,
-    ("openssh", "edit"): 8,
+    ("openssh", "bash"): 7,
+    ("openssh", "read"): 6,
+    ("openssh", "edit"): 7,
     ("dropbear", "bash"): 9,
     ("dropbear", "read"): 5,
     ("dropbear", "edit"): 6,

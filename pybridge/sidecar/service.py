@@ -13,7 +13,7 @@ from typing import Any
 from pybridge import __version__
 from pybridge.errors import CancelledByUserError, RemoteError
 from pybridge.locations import write_private
-from pybridge.sidecar import mentions, reverts, start, user_commands
+from pybridge.sidecar import mentions, start, user_commands
 from pybridge.sidecar.calls import ToolCall
 from pybridge.sidecar.connection import LASTING, Connection
 from pybridge.sidecar.idle_memory import IdleMemory
@@ -158,6 +158,8 @@ class Service:
         """The user took messages of an OpenCode session back, or brought them back; see `reverts.revert`."""
         if self._connection is None or self._peer is None:
             raise InvalidRequest("The first call must be initialize")
+        from pybridge.sidecar import reverts  # not needed to begin, and loaded by the time one comes
+
         peer = self._peer
         ask = lambda: peer.request("session.conversation", {"request": incoming.id})  # noqa: E731
         return await reverts.revert(params, self._connection, self._turns, ask, incoming.cancelled)
@@ -171,6 +173,8 @@ class Service:
         session_id = params.get("sessionID")
         if not isinstance(session_id, str):
             raise InvalidParams("sessionID must be a string")
+        from pybridge.sidecar import reverts
+
         reverts.forget(session_id)
         target = self._connection.ready() if self._connection is not None else None
         if target is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -69,7 +70,11 @@ class EarlyLogin:
     def _say_at_once(self, service: bytes) -> None:
         self._request_service(service)
         self._said = 2  # the service, and "none"
-        self._connection.create_task(self._say_early())
+        self._connection.create_task(self._say_all())
+
+    async def _say_all(self) -> None:
+        await self._say_early()
+        _acknowledge_at_once(self._connection)
 
     async def _say_early(self) -> None:
         try:
@@ -114,3 +119,15 @@ class EarlyLogin:
                 self._on_untimely()
             self._settled.set()
         self._go_on(next_method=next_method)
+
+
+def _acknowledge_at_once(connection: Any) -> None:
+    """Have the system acknowledge what the server says next without delay.
+
+    sshd holds back its second answer until its first is acknowledged (Nagle's algorithm is on until the login), and the
+    system would wait with that for up to 40 ms for something of ours to send along.
+    """
+    sock = connection._transport.get_extra_info("socket") if connection._transport is not None else None
+    if sock is not None and hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):  # it is no TCP connection, or has ended
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

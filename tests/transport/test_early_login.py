@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,20 @@ async def end_connections(pool: SshPool) -> None:
     for link in pool._links():
         link.connection.abort()
         await link.connection.wait_closed()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux has it")
+async def test_answers_are_acknowledged_at_once(openssh: SshServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """sshd holds its further answers back until then."""
+    options: list[object] = []
+
+    def note(self: object, *option: object) -> None:
+        options.append(option)
+
+    monkeypatch.setattr("asyncio.trsock.TransportSocket.setsockopt", note)
+    async with open_pool(openssh.ssh_command) as pool:
+        await pool.connect()
+    assert (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1) in options
 
 
 async def test_the_named_key_is_signed_for_at_once(server: SshServer) -> None:

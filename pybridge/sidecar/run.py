@@ -14,6 +14,7 @@ from pybridge.sidecar.peer import Peer
 from pybridge.sidecar.service import Service
 from pybridge.sidecar.stdio import LineReader, Writer, claim
 from pybridge.sidecar.target import Connect, connect_remote
+from pybridge.transport.asyncssh_parts import leave_out_file_transfers
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def main(connect: Connect = connect_remote) -> int:
         the exit code.
     """
     keep_together()
+    leave_out_file_transfers()
     source, sink = claim()
     _leave_no_core()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

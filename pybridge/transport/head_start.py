@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
-import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from pybridge.transport.asyncssh_parts import asyncssh_version
 from pybridge.transport.ssh_target import SshTarget
 from pybridge.transport.tcp import open_tcp
 
 LIFE_SECONDS = 5.0
 """How long a connection waits to be used. One that was not is closed: the server counts it (MaxStartups)."""
-
-_VERSION = re.compile(r"^__version__ = '([\w.+]+)'$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -105,14 +101,9 @@ def _say_version(sock: socket.socket) -> str | None:
 
 
 def client_version() -> str | None:
-    """What asyncssh calls itself, without loading it; None where its files do not say."""
-    with contextlib.suppress(OSError, ImportError, ValueError):
-        spec = importlib.util.find_spec("asyncssh")
-        if spec is not None and spec.origin is not None:
-            text = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
-            if found := _VERSION.search(text):
-                return f"AsyncSSH_{found[1]}"
-    return None
+    """What asyncssh calls itself; None where that cannot be known without loading it."""
+    version = asyncssh_version()
+    return None if version is None else f"AsyncSSH_{version}"
 
 
 def _look_at_failure(task: asyncio.Task[Begun]) -> None:

@@ -56,9 +56,14 @@ def loaded_by(module: str) -> set[str]:
 @pytest.mark.parametrize(
     ("module", "not_loaded"),
     [
-        ("pybridge.sidecar.__main__", (*HEAVY, "ssl", "pybridge.host", "pybridge.settings")),
+        ("pybridge.sidecar.__main__", (*HEAVY, "ssl", "pybridge.host", "pybridge.settings", "pybridge.tools")),
         # Enough to begin to connect.
-        ("pybridge.sidecar.reaching", ("pydantic", "chardet", "unidiff", "rich", "typer", "pybridge.tools")),
+        ("pybridge.sidecar.finding", (*HEAVY, "filelock", "pybridge.host", "pybridge.tools")),
+        # Enough to log in.
+        (
+            "pybridge.sidecar.reaching",
+            ("pydantic", "chardet", "unidiff", "rich", "typer", "pybridge.host", "pybridge.tools"),
+        ),
         ("pybridge.sidecar.reaching", ("cryptography.x509", "pybridge.transport.openssh.carrier")),
         # Everything a session needs.
         (

@@ -23,8 +23,8 @@ async def main():
         print((await run(pool, "echo here")).stdout)
 
 asyncio.run(main())
-import asyncssh, asyncssh.sftp
-print(asyncssh.sftp.__file__ if hasattr(asyncssh.sftp, "__file__") else "left out")
+import asyncssh
+print(getattr(sys.modules["asyncssh.sftp"], "__file__", "left out"))
 try:
     asyncssh.SFTPError(1, "")
 except NotImplementedError as error:

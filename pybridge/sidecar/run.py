@@ -12,6 +12,7 @@ import sys
 from pybridge.sidecar.idle_memory import keep_together
 from pybridge.sidecar.peer import Peer
 from pybridge.sidecar.service import Service
+from pybridge.sidecar.start import begin
 from pybridge.sidecar.stdio import LineReader, Writer, claim
 from pybridge.sidecar.target import Connect, connect_remote
 from pybridge.transport.asyncssh_parts import leave_out_file_transfers
@@ -34,6 +35,7 @@ def main(connect: Connect = connect_remote) -> int:
     Returns:
         the exit code.
     """
+    begin()  # again, where it was not `__main__` that came here
     keep_together()
     leave_out_file_transfers()
     source, sink = claim()

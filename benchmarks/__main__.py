@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
+from compileall import compile_dir
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Printed
 
+import pybridge
 from benchmarks import registry
 from benchmarks.adapter import COMMANDS
 from benchmarks.bench import Bench
@@ -42,6 +44,7 @@ def main(words: list[str] | None = None) -> None:
     if unknown := set(arguments.adapters or ()) - adapters.keys():
         sys.exit(f"no such adapter: {', '.join(sorted(unknown))}")
     adapters = {name: command for name, command in adapters.items() if name in (arguments.adapters or adapters)}
+    compile_dir(Path(pybridge.__file__).parent, quiet=1)  # as an installation does
     with open_place(arguments.parent) as place:
         bench = Bench(place, adapters, [one / 1000 for one in arguments.rtt], arguments.quick)
         results: dict[str, Any] = {"date": datetime.now(UTC).date().isoformat(), "command": _command(arguments)}

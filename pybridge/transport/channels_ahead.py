@@ -14,7 +14,7 @@ from typing import Any
 
 from pybridge.errors import ConnectionLostError
 from pybridge.transport.asyncssh_quietly import asyncssh, packet
-from pybridge.transport.connection_group import ConnectionGroup
+from pybridge.transport.connection_group import LEFT_TO_OTHERS, ConnectionGroup
 from pybridge.transport.link import Reservation
 from pybridge.transport.process import unless_silent
 from pybridge.transport.receive_window import FIRST_BYTES
@@ -109,11 +109,13 @@ class ChannelsAhead:
     Args:
         name: the target in words, for errors.
         group: whose connections they are on.
+        beyond: where those of a crowd are that find no room there.
     """
 
-    def __init__(self, name: str, group: ConnectionGroup) -> None:
+    def __init__(self, name: str, group: ConnectionGroup, *, beyond: ChannelsAhead | None = None) -> None:
         self._name = name
         self._group = group
+        self._beyond = beyond
         self._waiting: deque[ProcessAhead] = deque()
         self._starting = self._most_starting = 0
         self._refilling: asyncio.Task[None] | None = None
@@ -129,13 +131,19 @@ class ChannelsAhead:
             self._starting -= 1
             if not self._starting:
                 crowd, self._most_starting = self._most_starting, 0
-                if crowd >= _CROWD and self._refilling is None:
+                if crowd >= _CROWD:
+                    if self._refilling is not None:
+                        self._refilling.cancel()  # It counts from the end of the crowd before.
                     self._refilling = asyncio.create_task(self._refill(crowd))
 
-    def ask_for(self, count: int) -> None:
-        """Ask for some, now, where they can be had; only of OpenSSH, which is known for how many it allows."""
+    def ask_for(self, count: int, *, besides: int = 0) -> None:
+        """Ask for some, now, where they can be had; only of OpenSSH, which is known for how many it allows.
+
+        Args:
+            besides: so many must be left on a connection; none by default, since the next start has what is asked for.
+        """
         for _ in range(count):
-            place = self._group.acquire_spare(besides=0)  # the next start has it, whosever it is
+            place = self._group.acquire_spare(besides=besides)
             if place is None:
                 return
             if "openssh" not in str(place.link.connection.get_extra_info("server_version")).lower():
@@ -168,8 +176,12 @@ class ChannelsAhead:
             for pause in _PAUSES:
                 await asyncio.sleep(pause)
                 self.ask_for(count - len(self._waiting))
+                if self._beyond is not None:
+                    missing = count - len(self._waiting) - len(self._beyond._waiting)
+                    self._beyond.ask_for(missing, besides=LEFT_TO_OTHERS)
         finally:
-            self._refilling = None
+            if self._refilling is asyncio.current_task():
+                self._refilling = None
 
     def _ahead(self, place: Reservation) -> ProcessAhead:
         def refused() -> None:

@@ -16,6 +16,7 @@ from pybridge.errors import (
 )
 from pybridge.transport.algorithm_errors import describe_old_signatures
 from pybridge.transport.algorithms import Algorithms
+from pybridge.transport.asyncssh_options import asyncssh_options
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.credentials import Credentials
 from pybridge.transport.denial import describe_denial
@@ -32,6 +33,12 @@ from pybridge.transport.secret_sources import SecretSources
 from pybridge.transport.ssh_client import Client, HostKeyShown
 from pybridge.transport.ssh_target import SshTarget
 from pybridge.transport.tcp import open_tcp
+
+_ASKED_SECONDS = 0.2
+"""An agent that signs sooner has asked nobody: no person answers within that."""
+
+_APPROVED_SECONDS = 3.0
+"""A connection that took longer may have waited for somebody to approve it elsewhere."""
 
 
 class Connector:
@@ -52,9 +59,14 @@ class Connector:
         self._denied: RemoteError | None = None
         self._one_by_one: set[SshTarget] = set()
         self._head_start = head_start
+        self.asks_nobody = False
+        """Whether the last connection was made without a password and, as far as can be told, without a person."""
 
-    async def open(self) -> asyncssh.SSHClientConnection:
+    async def open(self, *, unattended: bool = False) -> asyncssh.SSHClientConnection:
         """Connect and authenticate. Closing the connection closes its jump hosts' too.
+
+        Args:
+            unattended: with the keys that were accepted before and nothing else; a refusal of them is not remembered.
 
         Raises:
             AuthenticationError: also from memory: after one refusal nothing is sent again.
@@ -63,19 +75,29 @@ class Connector:
         """
         if self._denied is not None:
             raise self._denied
-        progress = Progress()
+        progress = Progress(unattended=unattended)
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         try:
             async with asyncio.timeout(self.target.time_limit) as progress.limit:
-                return await self._open_route(progress)
+                connection = await self._open_route(progress)
         except TimeoutError as error:
             late = self._timed_out(progress)
             if isinstance(late, AuthenticationError):
                 self._denied = late
             raise late from error
         except RemoteError as error:
-            if isinstance(error, AuthenticationError) or self._sources.failure is not None:
+            if not unattended and (isinstance(error, AuthenticationError) or self._sources.failure is not None):
                 self._denied = error
             raise
+        seconds = loop.time() - begun
+        self.asks_nobody = not (
+            progress.needed_a_person
+            or progress.waited > _ASKED_SECONDS
+            or seconds > _APPROVED_SECONDS
+            or any(hop.proxy_command is not None for hop, _ in self._identities)  # it may ask whom it likes
+        )
+        return connection
 
     async def close(self) -> None:
         """Give up what a person is still being asked."""
@@ -150,12 +172,17 @@ class Connector:
         progress.stage = f"connecting to {hop}"
         verifier = await _prepare_verifier(hop, previous)
         while True:
+            identities = await loader.load(progress.patiently)
+            if progress.unattended and not identities.keep_only(loader.accepted):
+                identities.close()
+                raise AuthenticationError(f"The key that {hop} accepted before is not to be had any more.")
             login = Login(
                 hop,
                 self._sources,
-                await loader.load(progress.patiently),
+                identities,
                 is_jump_host=hop is not self.target,
                 patience=progress.patiently,
+                unattended=progress.unattended,
             )
             progress.login = login
             client = Client(login, verifier, one_by_one=hop in self._one_by_one)
@@ -176,6 +203,7 @@ class Connector:
             finally:
                 login.identities.close()
             loader.accepted = login.accepted_key
+            progress.needed_a_person |= login.needs_a_person
             progress.login = None
             return connection
 
@@ -209,7 +237,7 @@ async def _open_hop(
     )
     proxy: ProxyCommand | None = None
     try:
-        options = _options(hop, verifier, algorithms)
+        options = asyncssh_options(hop, verifier, algorithms)
         if previous is not None:
             options["tunnel"] = previous
         elif hop.proxy_command is not None:
@@ -262,42 +290,3 @@ async def _handshake(hop: SshTarget, client: Client, options: dict[str, Any]) ->
             with contextlib.suppress(OSError):
                 sock.close()
         raise
-
-
-def _options(hop: SshTarget, verifier: HostKeyVerifier, algorithms: Algorithms) -> dict[str, Any]:
-    """asyncssh's options. Its own reading of configuration files and of the agent is switched off."""
-    options: dict[str, Any] = {
-        "config": None,
-        "username": hop.user,
-        "known_hosts": ([], [], []),
-        "host_key_alias": hop.host_key_alias,
-        "server_host_key_algs": list(algorithms.host_key),
-        "kex_algs": list(algorithms.kex),
-        "encryption_algs": list(algorithms.ciphers),
-        "mac_algs": list(algorithms.macs),
-        "signature_algs": list(algorithms.signatures),
-        "compression_algs": ["zlib@openssh.com", "none"] if hop.compression else ["none", "zlib@openssh.com"],
-        "x509_trusted_certs": None,
-        "client_keys": None,
-        "agent_path": None,
-        "preferred_auth": list(hop.authentication_methods),
-        "host_based_auth": False,
-        "public_key_auth": "publickey" in hop.authentication_methods,
-        "password_auth": "password" in hop.authentication_methods,
-        "kbdint_auth": "keyboard-interactive" in hop.authentication_methods,
-        "gss_host": None,
-        "tcp_keepalive": hop.tcp_keepalive,
-        "keepalive_interval": hop.keepalive_seconds,
-        "keepalive_count_max": hop.keepalive_count,
-        "connect_timeout": None,
-        "login_timeout": 0,
-        "env": dict(hop.set_environment) or None,
-        "send_env": list(hop.send_environment) or None,
-    }
-    if hop.forwarded_agent and not verifier.changed_but_allowed:
-        options["agent_forwarding"] = hop.forwarded_agent
-    if hop.rekey_bytes:
-        options["rekey_bytes"] = hop.rekey_bytes
-    if hop.rekey_seconds:
-        options["rekey_seconds"] = hop.rekey_seconds
-    return options

@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 
 from pybridge.errors import ConnectError, ConnectionLostError, RemoteError
 from pybridge.transport.asyncssh_quietly import asyncssh
-from pybridge.transport.link import Link, Reservation
+from pybridge.transport.link import USUAL_CHANNELS, Link, Reservation
 from pybridge.transport.pulse import Pulse
 
-_LEFT_TO_OTHERS = 2
+LEFT_TO_OTHERS = 2
 """Channels of a connection that are not given to what can do without."""
 _GROW_PAUSE_SECONDS = 30.0
 _LIMIT_SECONDS = 3.0
@@ -35,6 +35,7 @@ class ConnectionGroup:
         on_lost: called when the last connection has gone or fallen silent.
         on_back: called when a silent one is heard again.
         keepalive_seconds: between the keep-alives of a connection; 0 for none.
+        may_overlap: whether a connection may be begun while others are being made.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class ConnectionGroup:
         on_lost: Callable[[], None],
         on_back: Callable[[], None] = lambda: None,
         keepalive_seconds: float = 0,
+        may_overlap: Callable[[], bool] = lambda: False,
     ) -> None:
         self._size = max(1, size)
         self._connect = connect
         self._on_lost = on_lost
         self._on_back = on_back
         self._keepalive_seconds = keepalive_seconds
+        self._may_overlap = may_overlap
         self._links: list[Link] = []
-        self._connecting: asyncio.Task[None] | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
         self._may_grow_at = 0.0
         self._failure: RemoteError | None = None
         self._generation = 0
@@ -78,7 +81,7 @@ class ConnectionGroup:
     @property
     def crowded(self) -> bool:
         """Whether somebody waits for a channel to close, since no further connection is to be had."""
-        return bool(self._waiting) and self._connecting is None
+        return bool(self._waiting) and not self._connecting
 
     @property
     def places(self) -> int | None:
@@ -90,17 +93,17 @@ class ConnectionGroup:
     def spare_places(self) -> int:
         """How many channels `acquire_spare` gives at most, as far as is known."""
         limits = [limit for link in self._links if (limit := link.known_limit) is not None]
-        return sum(max(0, limit - _LEFT_TO_OTHERS) for limit in limits)
+        return sum(max(0, limit - LEFT_TO_OTHERS) for limit in limits)
 
     @property
     def full(self) -> bool:
         """Whether neither a channel is to be had now nor a further connection."""
-        return len(self.links) >= self._size and self._connecting is None and self._find_room() is None
+        return len(self.links) >= self._size and not self._connecting and self._find_room() is None
 
     def begin(self) -> None:
         """Make the first connection in the background, if there is none and nothing speaks against it."""
-        if not self._links and self._connecting is None and not self._closed and self._now() >= self._may_grow_at:
-            self._connecting = asyncio.create_task(self._add_link())
+        if not self._links and not self._connecting and not self._closed and self._now() >= self._may_grow_at:
+            self._begin_connecting()
 
     async def acquire(self, *, reconnect: bool = True) -> Reservation:
         """Reserve a channel on a connection; release it when the channel is closed.
@@ -125,7 +128,7 @@ class ConnectionGroup:
                 return Reservation(link, self.announce)
             await self._wait_for_change()
 
-    def acquire_spare(self, *, besides: int = _LEFT_TO_OTHERS) -> Reservation | None:
+    def acquire_spare(self, *, besides: int = LEFT_TO_OTHERS) -> Reservation | None:
         """Reserve a channel for something that can do without: only one that is to be had now.
 
         Args:
@@ -168,9 +171,9 @@ class ConnectionGroup:
     async def close(self) -> None:
         """Close every connection."""
         self._closed = True
-        if self._connecting is not None:
-            self._connecting.cancel()
-            await asyncio.gather(self._connecting, return_exceptions=True)
+        for connecting in self._connecting:
+            connecting.cancel()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
         links, self._links = self._links, []
         for link in links:
             link.pulse.close()
@@ -187,17 +190,29 @@ class ConnectionGroup:
 
     def _grow_or_find_beyond(self) -> Link | None:
         """Begin another connection if allowed; else try beyond the usual limit of a server that has not refused yet."""
-        if self._connecting is not None:
-            return None
         answering = self._answering()
+        if self._connecting:
+            if len(answering) + len(self._connecting) < self._size and self._more_are_needed():
+                self._begin_connecting()
+            return None
         if not answering or (len(answering) < self._size and self._now() >= self._may_grow_at):
-            self._connecting = asyncio.create_task(self._add_link())
+            self._begin_connecting()
             return None
         untried = [link for link in answering if link.has_room(self._now(), beyond_usual=True)]
         if untried:
             return min(untried, key=lambda link: link.channels)
         self._discard_abandoned()
         return None
+
+    def _more_are_needed(self) -> bool:
+        """Whether those who wait are more than what is being connected can take, and it may be more."""
+        limits = [limit for link in self._links if (limit := link.known_limit) is not None]
+        # One more waits: whoever asks.
+        enough = len(self._waiting) < len(self._connecting) * max(limits, default=USUAL_CHANNELS)
+        return not enough and self._now() >= self._may_grow_at and self._may_overlap()
+
+    def _begin_connecting(self) -> None:
+        self._connecting.add(asyncio.create_task(self._add_link()))
 
     def _discard_abandoned(self) -> None:
         """Give up a connection on which nothing runs but programs that outlive their closed channels."""
@@ -227,7 +242,7 @@ class ConnectionGroup:
             self._watchers.add(watcher)
             watcher.add_done_callback(self._watchers.discard)
         finally:
-            self._connecting = None
+            self._connecting.discard(asyncio.current_task())  # type: ignore[arg-type]
             self._generation += 1
             self.announce()
 

@@ -73,6 +73,11 @@ class Identities:
         first = [replace(offer, sure=True) for offer in self.offers if offer.public == accepted]
         self.offers = first + [offer for offer in self.offers if offer.public != accepted]
 
+    def keep_only(self, accepted: bytes | None) -> bool:
+        """Offer no other key than the one with this public half, or none; whether that is to be had."""
+        self.offers = [offer for offer in self.offers if accepted is not None and offer.public == accepted]
+        return accepted is None or bool(self.offers)
+
     def remark(self, text: str) -> None:
         """Note what is wrong with an identity, once."""
         if text not in self.remarks:

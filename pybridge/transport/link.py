@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pybridge.transport.asyncssh_quietly import asyncssh
 from pybridge.transport.pulse import Pulse
 
-_USUAL_CHANNELS = 10
+USUAL_CHANNELS = 10
 """What OpenSSH allows unless configured (MaxSessions)."""
 
 
@@ -46,13 +46,13 @@ class Link:
         if "openssh" not in version.lower():
             return seen
         # It may seem to allow one more for a moment: it has closed a channel, and we have not heard of it.
-        return _USUAL_CHANNELS if seen is None else min(seen, _USUAL_CHANNELS)
+        return USUAL_CHANNELS if seen is None else min(seen, USUAL_CHANNELS)
 
     def has_room(self, now: float, *, beyond_usual: bool = False, besides: int = 0) -> bool:
         """Whether a further channel is likely to be granted; `now` is the loop's time, `besides` stay free."""
         if self.limit is not None and now < self.limit_expires:
             return self.channels + besides < self.limit
-        return beyond_usual or self.channels + besides < _USUAL_CHANNELS
+        return beyond_usual or self.channels + besides < USUAL_CHANNELS
 
 
 class Reservation:

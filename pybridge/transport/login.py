@@ -29,6 +29,7 @@ class Login:
         identities: the keys.
         is_jump_host: whether the server is only on the way.
         patience: entered while a person may be asked.
+        unattended: send no password, and begin nothing that may ask a person.
     """
 
     def __init__(
@@ -39,9 +40,11 @@ class Login:
         *,
         is_jump_host: bool,
         patience: Patience,
+        unattended: bool = False,
     ) -> None:
         self.server = server
         self._patience = patience
+        self._unattended = unattended
         self._asked_among: Collection[str] | None = None
         self._sent_among: Collection[str] = ()
         self._answered = ""
@@ -72,6 +75,11 @@ class Login:
         taken = self.key_accepted or self._offering_key
         return self.identities.pairs[-1].public_data if taken and self.identities.pairs else None
 
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether there was more to it than a key: a password, or questions, which may reach a person's phone."""
+        return self.password is not None or self._asked_among is not None
+
     async def sure_key(self) -> asyncssh.SSHKeyPair | None:
         """The first key, if it is to be signed for whatever the server says; it is offered by that."""
         if not self.server.authentication_methods or self.server.authentication_methods[0] != "publickey":
@@ -94,7 +102,7 @@ class Login:
         """Whether to begin with the method `keyboard-interactive`: what it asks shows only then."""
         self._leave_keys()
         method = "keyboard-interactive"
-        if not self.may_send_password or not self._is_new(method, self._asked_among):
+        if self._unattended or not self.may_send_password or not self._is_new(method, self._asked_among):
             return False
         if self.password is not None and not self._is_new(method, self._sent_among):
             return False
@@ -119,7 +127,7 @@ class Login:
         return None
 
     async def _take_password(self, method: str) -> str | None:
-        if not self.may_send_password:
+        if self._unattended or not self.may_send_password:
             return None
         if self.password is not None and not self._is_new(method, self._sent_among):
             return None

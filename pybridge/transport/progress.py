@@ -14,12 +14,21 @@ PATIENCE_SECONDS = ANSWER_SECONDS + 10
 
 
 class Progress:
-    """What is being waited for, in words for a timeout, and until when."""
+    """What is being waited for, in words for a timeout, and until when.
 
-    def __init__(self) -> None:
+    Args:
+        unattended: nobody is to be asked anything.
+    """
+
+    def __init__(self, *, unattended: bool = False) -> None:
+        self.unattended = unattended
+        self.needed_a_person = False
+        """Whether one of the servers was told more than a key."""
         self.stage = "connecting"
         self.limit: asyncio.Timeout | None = None
         self.login: Login | None = None
+        self.waited = 0.0
+        """Seconds in which somebody may have been asked."""
 
     @contextlib.asynccontextmanager
     async def patiently(self, stage: str) -> AsyncIterator[None]:
@@ -36,6 +45,7 @@ class Progress:
         try:
             yield
         finally:
+            self.waited += loop.time() - started
             if not limit.expired():
                 self.stage = before
                 with contextlib.suppress(RuntimeError):  # the connection was given up meanwhile

@@ -22,6 +22,7 @@ from pybridge.transport.head_start import HeadStart
 from pybridge.transport.link import Link, Reservation
 from pybridge.transport.patient_connector import PatientConnector
 from pybridge.transport.process import ByteProcess
+from pybridge.transport.side_by_side import SideBySide
 from pybridge.transport.ssh_start import (
     ChannelRefusedError,
     CommandRefusedError,
@@ -79,14 +80,24 @@ class SshPool:
         self._connector = Connector(target, credentials or Credentials(), head_start)
         self._stagger_seconds = stagger_ms / 1000
         self._one_at_a_time = asyncio.Lock()
+        self._side_by_side = SideBySide(self._connector, self._stagger_seconds)
         self._patient = PatientConnector(self._connector)
         self._state = PoolState.CONNECTING
         sizes: dict[Role, int] = {"command": command_size, "file": file_size}
         self._groups: dict[Role, ConnectionGroup] = {
-            role: ConnectionGroup(size, self._open_connection, self._lost, self._back, target.keepalive_seconds)
+            role: ConnectionGroup(
+                size,
+                self._open_connection,
+                self._lost,
+                self._back,
+                target.keepalive_seconds,
+                may_overlap=self._may_overlap,
+            )
             for role, size in sizes.items()
         }
-        self._ahead = ChannelsAhead(str(target), self._groups["command"])
+        files = ChannelsAhead(str(target), self._groups["file"])
+        commands = ChannelsAhead(str(target), self._groups["command"], beyond=files)
+        self._ahead: dict[Role, ChannelsAhead] = {"command": commands, "file": files}
         self._expected = 0
 
     @property
@@ -132,15 +143,18 @@ class SshPool:
         Args:
             role: `file` uses the connections for file transfers, where bulk does not delay commands.
         """
-        with self._ahead.starting() if role == "command" else contextlib.nullcontext():
+        with self._ahead["command"].starting() if role == "command" else contextlib.nullcontext():
             return await self._start(command, stdin, reconnect, role)
 
     async def _start(self, command: str, stdin: bytes, reconnect: bool, role: Role) -> ByteProcess:
         setbacks = 0
         while True:
-            ahead = await self._ahead.take() if role == "command" else None
+            ahead = await self._ahead[role].take()
+            group = self._groups[role]
+            if ahead is None and role == "command" and group.full:
+                group, ahead = self._groups["file"], await self._ahead["file"].take()
             if ahead is not None:
-                group, place = self._groups["command"], ahead.place
+                place = ahead.place
             else:
                 group, place = await self._acquire(role, reconnect=reconnect)
             try:
@@ -170,11 +184,15 @@ class SshPool:
         if not further:
             return await self.start(command, stdin=stdin, role="file")
         group = self._groups["file"]
-        place = group.acquire_spare()
+        ahead = await self._ahead["file"].take()
+        place = group.acquire_spare() if ahead is None else ahead.place
         if place is None:
             raise ChannelError(f"{self.target} has no channel to spare.")
         try:
-            process = await self._start_at(place, command, stdin)
+            if ahead is None:
+                process = await self._start_at(place, command, stdin)
+            else:
+                await (process := ahead).execute(command, stdin)
         except ChannelRefusedError:
             group.refused(place)
             raise
@@ -183,7 +201,8 @@ class SshPool:
 
     async def close(self) -> None:
         """Close every process and connection."""
-        self._ahead.close()
+        for ahead in self._ahead.values():
+            ahead.close()
         await asyncio.gather(*(group.close() for group in self._groups.values()))
         await self._connector.close()
 
@@ -203,7 +222,7 @@ class SshPool:
     def _ask_ahead(self) -> None:
         # After the one that is being started: should the server allow only one, it is that.
         expected, self._expected = self._expected, 0
-        self._ahead.ask_for(expected)
+        self._ahead["command"].ask_for(expected)
 
     def _links(self) -> list[Link]:
         return [link for group in self._groups.values() for link in group.links]
@@ -215,7 +234,10 @@ class SshPool:
         try:
             if group.resting and commands.links:
                 return commands, await commands.acquire(reconnect=reconnect)
-            return group, await group.acquire(reconnect=reconnect)
+            place = await group.acquire(reconnect=reconnect)
+            if role == "command" and len(commands.links) > 1:
+                self._groups["file"].begin()  # It is there when the next crowd comes.
+            return group, place
         except RemoteError:
             # A server that allows one connection only still gets its files, over the connection for commands.
             if role == "command" or not commands.links:
@@ -225,13 +247,22 @@ class SshPool:
     def _overflow(self) -> tuple[ConnectionGroup, Reservation] | None:
         """Room on the connections for files, once those for commands are full: slower at worst, but not later."""
         files = self._groups["file"]
-        files.begin()  # It is there when the next crowd comes.
+        files.begin()
         place = files.acquire_spare() if self._groups["command"].full else None
         return None if place is None else (files, place)
 
+    def _may_overlap(self) -> bool:
+        """Whether a further connection may be made while others are."""
+        return self._side_by_side.allowed and not self._one_at_a_time.locked() and bool(self._links())
+
     async def _open_connection(self) -> asyncssh.SSHClientConnection:
-        """One at a time, with the stagger between them; tried again if dropped before authentication (MaxStartups)."""
+        """Side by side where that is allowed; else one at a time, with the stagger between them, and tried again if
+        dropped before authentication (MaxStartups)."""
+        if self._may_overlap() and (connection := await self._side_by_side.open()) is not None:
+            self._set_state(PoolState.READY)
+            return connection
         async with self._one_at_a_time:
+            await self._side_by_side.over()
             first = not self._links()
             if first:
                 self._set_state(PoolState.RECONNECTING if self._patient.connected_before else PoolState.CONNECTING)

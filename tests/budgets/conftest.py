@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -42,14 +44,31 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(names, str(home))}
 
 
+OpenLink = Callable[[], contextlib.AbstractAsyncContextManager[SlowLink]]
+
+
+@pytest.fixture(scope="module")
+def open_link(kind: str, server: SshServer, folder: Path, environment: dict[str, str]) -> OpenLink:
+    """Starts a sidecar, and has it give its first result."""
+
+    numbers = itertools.count(1)
+
+    @contextlib.asynccontextmanager
+    async def start() -> AsyncIterator[SlowLink]:
+        shell = Path(environment["HOME"]) / f"a-shell-{next(numbers)}"
+        async with DelayProxy(server.port, ROUND_TRIP / 2) as proxy:
+            settings = {"REMOTE_SSH": through(server, proxy), "REMOTE_WORKDIR": str(folder)}
+            async with SidecarClient(settings, environment, shell=shell) as client:
+                link = SlowLink(client, proxy, folder, kind, shell)
+                with link.quickly():
+                    await link("bash", command="true")
+                yield link
+
+    return start
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def slow(kind: str, server: SshServer, folder: Path, environment: dict[str, str]) -> AsyncIterator[SlowLink]:
+async def slow(open_link: OpenLink) -> AsyncIterator[SlowLink]:
     """A sidecar that has given its first result; one for all tests of a module on one server."""
-    shell = Path(environment["HOME"]) / "a-shell-1"
-    async with DelayProxy(server.port, ROUND_TRIP / 2) as proxy:
-        settings = {"REMOTE_SSH": through(server, proxy), "REMOTE_WORKDIR": str(folder)}
-        async with SidecarClient(settings, environment, shell=shell) as client:
-            link = SlowLink(client, proxy, folder, kind, shell)
-            with link.quickly():
-                await link("bash", command="true")
-            yield link
+    async with open_link() as link:
+        yield link

@@ -54,7 +54,7 @@ async def test_its_channel_has_the_variables_of_the_options(tmp_path: Path) -> N
         async with open_pool(server.ssh_command_with("-o", "SetEnv=GREETING=hello")) as pool:
             pool.expect(1)
             await run(pool, "true")
-            assert len(pool._ahead._waiting) == 1
+            assert len(pool._ahead["command"]._waiting) == 1
             assert (await run(pool, 'echo "$GREETING"')).stdout == b"hello\n"
     finally:
         server.stop()
@@ -68,8 +68,8 @@ async def test_nothing_runs_before_it_is_told(tmp_path: Path) -> None:
             pool.expect(2)
             first = await pool.start("cat", stdin=b"it runs\n")
             assert await first.read() == (Stream.STDOUT, b"it runs\n")
-            assert len(pool._ahead._waiting) == 2
-            assert await until(lambda: all(process.was_opened for process in pool._ahead._waiting))
+            assert len(pool._ahead["command"]._waiting) == 2
+            assert await until(lambda: all(process.was_opened for process in pool._ahead["command"]._waiting))
             await run(pool, "true")
             assert ran.read_text() == "x\nx\n"
             first.close()
@@ -99,7 +99,8 @@ async def test_after_a_crowd_the_next_one_finds_channels_open(openssh: SshServer
             for process in crowd:
                 process.write_eof()
                 await finish(process)
-            assert await until(lambda: len(pool._ahead._waiting) >= 8 and pool._ahead._refilling is None)
+            ahead = pool._ahead["command"]
+            assert await until(lambda ahead=ahead: len(ahead._waiting) >= 8 and ahead._refilling is None)
             before = proxy.round_trips
             processes = await asyncio.gather(*(pool.start("cat") for _ in range(8)))
             fewest = min(fewest, proxy.round_trips - before)
@@ -111,7 +112,7 @@ async def test_after_a_crowd_the_next_one_finds_channels_open(openssh: SshServer
 async def test_few_starts_leave_no_channels_open(openssh: SshServer) -> None:
     async with open_pool(openssh.ssh_command) as pool:
         await asyncio.gather(*(run(pool, "true") for _ in range(7)))
-        assert pool._ahead._refilling is None and not pool._ahead._waiting
+        assert pool._ahead["command"]._refilling is None and not pool._ahead["command"]._waiting
 
 
 async def test_other_servers_are_not_asked(dropbear: SshServer) -> None:
@@ -126,18 +127,18 @@ async def test_a_connection_that_is_lost_meanwhile(openssh: SshServer) -> None:
     async with open_pool(openssh.ssh_command) as pool:
         pool.expect(2)
         await run(pool, "true")
-        assert await until(lambda: all(process.was_opened for process in pool._ahead._waiting))
+        assert await until(lambda: all(process.was_opened for process in pool._ahead["command"]._waiting))
         for link in pool._links():
             link.connection.abort()
         assert (await run(pool, "echo again")).stdout == b"again\n"
-        assert not pool._ahead._waiting
+        assert not pool._ahead["command"]._waiting
 
 
 async def test_one_that_nobody_waits_for_any_more_is_closed(openssh: SshServer) -> None:
     async with DelayProxy(openssh.port, ROUND_TRIP / 2) as proxy, open_pool(through(openssh, proxy)) as pool:
         pool.expect(1)
         first = asyncio.ensure_future(pool.start("cat"))
-        assert await until(lambda: bool(pool._ahead._waiting))
+        assert await until(lambda: bool(pool._ahead["command"]._waiting))
         starting = asyncio.ensure_future(pool.start("cat"))
         await asyncio.sleep(0)
         starting.cancel()
@@ -157,5 +158,5 @@ async def test_those_that_are_never_told_end_with_the_pool(openssh: SshServer) -
     async with open_pool(openssh.ssh_command) as pool:
         pool.expect(2)
         await run(pool, "true")
-        assert len(pool._ahead._waiting) == 2
+        assert len(pool._ahead["command"]._waiting) == 2
     assert held(pool) == 0

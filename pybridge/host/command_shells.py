@@ -13,6 +13,7 @@ from collections import deque
 from weakref import WeakSet
 
 from pybridge.errors import ConnectionLostError, RemoteError
+from pybridge.host.crowd import Crowd
 from pybridge.host.fairness import FairQueue, Places, current_caller
 from pybridge.host.framing import encode_text
 from pybridge.host.guard import guard_functions
@@ -49,6 +50,7 @@ class CommandShells:
         """Shells that were started before the environment was known."""
         self._waiting: FairQueue[ByteProcess] = FairQueue()
         self._shares = Places(lambda: None, self._share)
+        self._crowd = Crowd(self._prepare, self._drop_surplus)
         self._opening: set[asyncio.Task[None]] = set()
         self._exports = ""
         self._closed = False
@@ -102,10 +104,12 @@ class CommandShells:
             process = self._idle.popleft()
             if process.exit_status is None and await self._reaches(process):
                 self._running += 1
+                self._crowd.running(self._running)
                 self.refill()
                 return process
             process.close()
         waiter = self._waiting.join(caller)
+        self._crowd.running(self._running + len(self._waiting))
         self.refill()
         return await self._waiting.served(caller, waiter, self._not_run)
 
@@ -132,6 +136,8 @@ class CommandShells:
         self._shares.give_back(current_caller())
         self._be_patient()
         self.refill()
+        if not self._running and not self._waiting:
+            self._crowd.over()
 
     def refill(self, *, now: bool = False) -> None:
         """Start what is missing, in the background.
@@ -218,11 +224,25 @@ class CommandShells:
         if (following := self._waiting.pop()) is not None:
             following[1].set_exception(error)
 
+    def _prepare(self, count: int) -> None:
+        """Have as many shells ready as have been used at once, but a third of what the server allows is for others."""
+        places = self._carrier.places
+        if self._closed or self._delicate or self._running or self._waiting or places is None:
+            return
+        for _ in range(min(count, places * 2 // 3) - len(self._idle) - len(self._opening)):
+            self._begin_opening()
+
+    def _drop_surplus(self) -> None:
+        """Let go of the shells that are more than are always ready."""
+        while len(self._idle) > self._ready:
+            self._idle.pop().close()
+
     def spare(self, last: bool) -> bool:
-        """Give up an idle shell; whether there was one."""
+        """Give up an idle shell, with all that are there only for a crowd; whether there was one."""
         if not self._idle or self._waiting:
             return False
         self._idle.popleft().close()
+        self._drop_surplus()
         return True
 
     def drop_idle(self) -> None:
@@ -234,6 +254,7 @@ class CommandShells:
         """Let go of every idle shell and stop starting new ones."""
         self._closed = True
         self._be_patient()
+        self._crowd.close()
         for task in self._opening:
             task.cancel()
         self.drop_idle()

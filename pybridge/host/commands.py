@@ -77,11 +77,7 @@ def command_script(command: Command, shell: Shell, facts: Facts, marker: str, su
     if sudo is not None:
         lines.append(sudo.opening)
     lines.append(f"pb_guard {facts.leads or 'setsid' in facts.tools:d}")
-    # Its start time tells it from another process that gets its number later.
-    lines.append(
-        "pb_t=; [ ! -r /proc/$$/stat ] || { read -r pb_l < /proc/$$/stat; set -- ${pb_l##*\\) }; pb_t=${20}; }"
-    )
-    lines.append(f"printf '\\n%s %s ok %s\\n' {marker} $$ \"$pb_t\"; printf '\\n%s\\n' {marker} >&2")
+    lines.append(f"printf '\\n%s %s ok %s\\n' {marker} $$ \"$pb_started\"; printf '\\n%s\\n' {marker} >&2")
     setsid = "" if facts.leads or "setsid" not in facts.tools else "setsid "
     program = quote(shell.path)
     if len(encode_text(command.text)) <= LONGEST_ARGUMENT:

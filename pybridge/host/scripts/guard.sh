@@ -4,6 +4,15 @@
 
 pb_ask=
 
+# The start time of this process tells it from another one that gets its number later. It is read here, before there is
+# a command that waits for it: sh reads byte by byte.
+pb_started=
+[ ! -r /proc/$$/stat ] || {
+  read -r pb_l < /proc/$$/stat
+  set -- ${pb_l##*\) }
+  pb_started=${20}
+}
+
 pb_end_tree() ( # PB_PID PB_LEADS PB_SIGNAL PB_ONLY PB_SELF
 @PROCESS_TREE@
 )

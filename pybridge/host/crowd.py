@@ -12,7 +12,7 @@ from collections.abc import Callable
 CROWD = 8
 """Commands at once that make a crowd."""
 
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 0.1
 """From the end of a crowd until its next shells are started, so that they are in nobody's way."""
 
 KEPT_SECONDS = 10.0

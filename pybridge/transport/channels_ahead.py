@@ -27,7 +27,7 @@ _TO_BE_TOLD = "exec /bin/sh"
 _CROWD = 8
 """Starts under way at once that make a crowd."""
 
-_PAUSES = (0.25, 0.5, 1.0, 2.0)
+_PAUSES = (0.1, 0.25, 0.5, 1.0, 2.0)
 """Seconds before each attempt to have channels for the next crowd: those of this one are in use at first."""
 
 

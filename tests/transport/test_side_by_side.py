@@ -163,7 +163,7 @@ async def test_with_a_proxy_command_they_are_made_one_after_another(openssh: Ssh
     command = shlex.join([sys.executable, str(relay)])
     async with open_pool(openssh.ssh_command_with("-o", f"ProxyCommand={command}")) as pool:
         seen = watch(pool)
-        async with crowd(pool, 30):
+        async with crowd(pool, 21):
             assert seen.most == 1 and not any(seen.unattended)
 
 

@@ -82,7 +82,12 @@ VARIABLES: tuple[Variable, ...] = (
         "`openssh` connects with this machine's `ssh`, once for everything: for security keys with touch, one-time "
         "codes, GSSAPI, PKCS#11, a ControlMaster of yours.",
     ),
-    Variable("REMOTE_POOL_COMMAND_SIZE", "3", "At most this many SSH connections for commands (1 to 64)."),
+    Variable(
+        "REMOTE_POOL_COMMAND_SIZE",
+        "3",
+        "At most this many SSH connections for commands (1 to 64). After eight or more commands at once, as many idle "
+        "shells wait on them for ten seconds, should the next step bring as many.",
+    ),
     Variable(
         "REMOTE_POOL_FILE_SIZE",
         "2",

@@ -16,6 +16,7 @@ from pybridge.host.host import Host
 from pybridge.host.model import ABSENT, Change, Command, Fetch, VersionConflict
 from tests.host.conftest import connected, local_host
 from tests.host.test_applying import leftovers
+from tests.host.test_lying_programs import lying
 from tests.kit.counterparts import need
 
 PROGRAM = """#!/bin/sh
@@ -134,13 +135,11 @@ async def test_law3_a_file_that_takes_the_place_of_one_of_several_just_before_is
     for name in names:
         (tmp_path / name).write_text(f"{name}\n")
     target = tmp_path / whose
-    real = need("ln")
-    theirs = f"{real} {target} {tmp_path}/.x 2>/dev/null; rm -f {tmp_path}/.x; echo theirs > {tmp_path}/new"
     # It comes after the old one has been kept, and so after it was compared.
-    action = f'case $1 in {target}) {real} "$@"; {theirs}; mv {tmp_path}/new {target}; exit ;; esac; rm -f {{done}}'
-    folder = tmp_path / "bin"
-    path = acting_before("ln", folder, action.format(done=folder / "done"))
-    async with connected(local_host([need("dash")], path=path)) as host:
+    what = f'case $1 in {target}) "$REAL" "$@"; echo theirs > {tmp_path}/new; mv {tmp_path}/new {target}; exit ;; esac'
+    (tmp_path / "liar").mkdir()
+    async with lying(tmp_path / "liar", "ln", what) as host:
+        (tmp_path / "liar" / "lies").touch()
         fetched = await host.files.fetch([Fetch(str(tmp_path / name)) for name in names])
         with pytest.raises(VersionConflict) as caught:
             await host.files.apply([Change(f.path, f.version, b"ours\n") for f in fetched if f.version])

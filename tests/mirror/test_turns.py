@@ -19,22 +19,23 @@ from pybridge.host.model import Applied, Change, Fetch, VersionConflict
 from pybridge.mirror.turns import LANES, Turns, _lane
 from pybridge.transport.local_process import LocalCarrier
 
-SLOW_MV = """#!/bin/sh
+SLOW = """#!/bin/sh
 : > "$0.began"
 sleep 0.5
-exec {mv} "$@"
+exec {real} "$@"
 """
 
 
 @pytest.fixture
 async def hosts(tmp_path: Path) -> AsyncIterator[Sequence[Host]]:
-    """Two sessions' views of one machine, where a replacing takes half a second after its compare."""
+    """Two sessions' views of one machine, where a replacing takes a second after its compare."""
     if os.name != "posix":
         pytest.skip("the remote here is a local POSIX shell")
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "mv").write_text(SLOW_MV.format(mv=shutil.which("mv")))
-    (programs / "mv").chmod(0o755)
+    for name in ("ln", "mv"):
+        (programs / name).write_text(SLOW.format(real=shutil.which(name)))
+        (programs / name).chmod(0o755)
     prefix = ["env", f"PATH={programs}:{os.environ['PATH']}", "sh", "-c"]
     async with contextlib.AsyncExitStack() as undo:
         made = []

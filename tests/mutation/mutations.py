@@ -194,7 +194,7 @@ MUTATIONS = (
     Mutation(
         "turns of several processes",
         "pybridge/mirror/turns.py",
-        "await lock.acquire()",
+        "await self._acquire(lock)",
         "continue",
         (
             "tests/mirror/test_turns.py::test_of_two_that_replace_the_same_version_at_once_one_is_told",

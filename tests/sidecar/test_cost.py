@@ -15,6 +15,7 @@ import pytest
 
 from pybridge.demo.delay_proxy import DelayProxy
 from pybridge.demo.sidecar_client import SidecarClient
+from pybridge.host.crowd import KEPT_SECONDS
 from pybridge.sidecar.idle_memory import IDLE_SECONDS
 from tests.kit.pools import rewrite_known_hosts, until
 from tests.kit.soak import FILES, Soak
@@ -127,9 +128,10 @@ async def test_connected_and_warm_it_takes_little_memory(resting: Resting) -> No
 @linux
 async def test_at_rest_nothing_moves_and_nothing_wakes_up(resting: Resting) -> None:
     await resting.soak.run(20)
-    await asyncio.sleep(IDLE_SECONDS + 2)  # what is made ready after a call, and memory given back
+    # What is made ready after a call, what waits for the next crowd, and memory given back.
+    await asyncio.sleep(max(IDLE_SECONDS, KEPT_SECONDS) + 1)
     moved, woken = resting.moved(), resting.soak.wakeups()
-    await asyncio.sleep(8)
+    await asyncio.sleep(3)  # before the first keep-alive
     assert (resting.moved() - moved, resting.soak.wakeups() - woken) == (0, 0)
     assert resting.soak.holdings().resident < USED_MIB * 2**20
 
@@ -165,6 +167,7 @@ async def test_no_task_is_left_behind(openssh: SshServer, tmp_path: Path, monkey
             await asyncio.gather(*(remote("glob", pattern="*") for _ in range(5)))
 
         await calls()
+        await asyncio.sleep(KEPT_SECONDS + 1)  # nothing waits for the next crowd
         tasks = len(asyncio.all_tasks())
         for _ in range(4):
             await calls()

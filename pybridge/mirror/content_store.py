@@ -96,6 +96,15 @@ class ContentStore:
             os.utime(local)  # when it was last used: what trimming goes by
         return entry.version, content
 
+    def may_have(self, path: str) -> bool:
+        """Whether it is worth while to `get` it; takes next to no time.
+
+        Args:
+            path: as for `get`.
+        """
+        being_kept = self._written is not None and not self._written.done()
+        return self.usable and (being_kept or self._entry_file(path).exists())
+
     def put(self, path: str, version: FileVersion, content: bytes) -> bool:
         """Keep the content of a remote path.
 

@@ -1,7 +1,8 @@
 """Standard input and output as the protocol's own two streams, on every platform.
 
-Threads do the blocking reads and writes: pipes, sockets, files and Windows handles are then all alike, and the code
-that runs on one platform is the code that runs on all.
+Where the system tells when a descriptor can be read or written without waiting, as it does for the pipes and sockets
+of POSIX, the loop does that itself: handing a line to a thread and back takes as long as all else that is done with it.
+Threads do the rest: Windows handles, files, and what does not fit into a pipe at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import select
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -59,13 +61,9 @@ class LineReader:
 
     async def lines(self) -> AsyncIterator[bytes | TooLong]:
         """Every line without its end, until the stream ends. A last line without an end counts."""
-        loop = asyncio.get_running_loop()
-        # Bounded: the thread waits for the loop, so a fast sender fills the pipe and not our memory.
-        chunks: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
-        threading.Thread(target=self._read, args=(loop, chunks), name="stdin", daemon=True).start()
         held: list[bytes] = []
         size = 0
-        while chunk := await chunks.get():
+        async for chunk in self._chunks():
             *ended, rest = chunk.split(b"\n")
             for piece in ended:
                 size += len(piece)
@@ -79,6 +77,41 @@ class LineReader:
                     held = []
         if size:
             yield b"".join(held) if size <= self._limit else TooLong(size)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """What comes, in pieces, until the stream ends."""
+        loop = asyncio.get_running_loop()
+        # Bounded: whoever reads waits for the loop, so a fast sender fills the pipe and not our memory.
+        chunks: asyncio.Queue[bytes] = asyncio.Queue(maxsize=4)
+        if not self._watch(loop, chunks):
+            threading.Thread(target=self._read, args=(loop, chunks), name="stdin", daemon=True).start()
+            while chunk := await chunks.get():
+                yield chunk
+            return
+        try:
+            while chunk := await chunks.get():
+                yield chunk
+                self._watch(loop, chunks)
+        finally:
+            loop.remove_reader(self._descriptor)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, chunks: asyncio.Queue[bytes]) -> bool:
+        """Have the loop read, as long as there is room; whether it can."""
+
+        def readable() -> None:
+            try:
+                chunk = os.read(self._descriptor, _CHUNK)
+            except OSError:
+                chunk = b""
+            chunks.put_nowait(chunk)
+            if not chunk or chunks.full():
+                loop.remove_reader(self._descriptor)
+
+        try:
+            loop.add_reader(self._descriptor, readable)
+        except (NotImplementedError, OSError):  # Windows; a file
+            return False
+        return True
 
     def _read(self, loop: asyncio.AbstractEventLoop, chunks: asyncio.Queue[bytes]) -> None:
         try:
@@ -98,7 +131,7 @@ class Writer:
     """Bytes to one descriptor, in order, without ever blocking the loop.
 
     Args:
-        descriptor: written to by one thread.
+        descriptor: written to by nobody else.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -110,6 +143,10 @@ class Writer:
         self._room.set()
         self._ended = asyncio.Event()
         self.closed = False
+        self._ready: select.poll | None = None
+        if sys.platform != "win32":
+            self._ready = select.poll()
+            self._ready.register(descriptor, select.POLLOUT)
         threading.Thread(target=self._write, name="stdout", daemon=True).start()
 
     async def write(self, data: bytes) -> None:
@@ -117,6 +154,9 @@ class Writer:
         while not self._room.is_set() and not self.closed:
             await self._room.wait()
         if self.closed:
+            return
+        data = self._write_at_once(data)
+        if not data:
             return
         self._unsent += len(data)
         if self._unsent >= _UNSENT_LIMIT:
@@ -127,6 +167,18 @@ class Writer:
         """Wait until everything is out. Nothing can be sent afterwards."""
         self._queue.put(None)
         await self._ended.wait()
+
+    def _write_at_once(self, data: bytes) -> bytes:
+        """Write what a pipe takes without waiting, if the thread has nothing to write; what is left to be written."""
+        if self._unsent or self._ready is None or len(data) > select.PIPE_BUF or not self._ready.poll(0):
+            return data
+        try:
+            return data[os.write(self._descriptor, data) :]
+        except BlockingIOError:
+            return data
+        except OSError:  # the reader is gone
+            self._end()
+            return b""
 
     def _sent(self, size: int) -> None:
         self._unsent -= size

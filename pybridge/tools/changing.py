@@ -13,6 +13,9 @@ from pybridge.mirror.journal_entry import Image, Origin, State
 from pybridge.tools.context import ToolContext
 from pybridge.tools.session import Session
 
+SMALL = 16 * 1024
+"""Bytes that are written sooner than they are handed to a thread."""
+
 
 async def change(
     session: Session, context: ToolContext, tool: str, changes: Sequence[Change], originals: Sequence[Fetched]
@@ -38,7 +41,10 @@ async def change(
     if journal is None or not images:
         return await session.host.files.apply(changes)
     origin = Origin(context.session_id, context.message_id, context.call_id, tool)
-    entry = await asyncio.to_thread(journal.begin, origin, images)
+    if len(images) == 1 and sum(len(one.before or b"") + len(one.after or b"") for one in images) <= SMALL:
+        entry = journal.begin(origin, images)
+    else:
+        entry = await asyncio.to_thread(journal.begin, origin, images)
     try:
         applied = await session.host.files.apply(changes)
     except BaseException as error:

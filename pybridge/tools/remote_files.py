@@ -26,7 +26,11 @@ async def fetch(
         entries: what is in the first of them is wanted, should it be a folder.
         lines: those wanted of the first of them, should it be larger than that.
     """
-    held = await asyncio.to_thread(_held, session, paths)
+    reals = [session.real_paths.recall(path) for path in paths]
+    if any(session.store.may_have(real) for real in reals):
+        held = await asyncio.to_thread(_held, session.store, reals)
+    else:
+        held = [None] * len(reals)
     wanted = [Fetch(path, have[0] if have else None, max_bytes) for path, have in zip(paths, held, strict=True)]
     wanted[0] = replace(wanted[0], entries=entries, lines=lines)
     found = await session.host.files.fetch(wanted)
@@ -105,5 +109,5 @@ def require_content(file: Fetched) -> tuple[bytes, FileVersion]:
     return file.content, file.version
 
 
-def _held(session: Session, paths: Iterable[str]) -> list[tuple[FileVersion, bytes] | None]:
-    return [session.store.get(session.real_paths.recall(path)) for path in paths]
+def _held(store: ContentStore, reals: Iterable[str]) -> list[tuple[FileVersion, bytes] | None]:
+    return [store.get(real) for real in reals]

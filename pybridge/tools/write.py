@@ -19,6 +19,9 @@ from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch_one, keep, require
 from pybridge.tools.session import Session
 from pybridge.tools.shown_path import shown_path
 
+SMALL = 8 * 1024
+"""Characters whose difference is found sooner than they are handed to a thread."""
+
 RE_READ = "Nothing was written. Read the file again, then decide what to write."
 
 
@@ -49,7 +52,10 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
         changes = [Change(path, version, encode(new, path=path), real=file.real)]
         if in_one_request:
             require_one_request(changes, files)
-        diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
+        if len(old.shown) + len(new.shown) <= SMALL:
+            diff = patch_diff(shown_as, old.shown, new.shown)
+        else:
+            diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
         await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
         (applied,) = await change(session, context, "write", changes, files)
         keep(session, context.session_id, file.real, applied, changes[0].content)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import threading
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -148,9 +149,9 @@ class _InPieces(LineReader):
         super().__init__(-1, limit=limit)
         self._sent = sent
 
-    def _read(self, loop: asyncio.AbstractEventLoop, chunks: asyncio.Queue[bytes]) -> None:
-        for piece in [*filter(None, self._sent), b""]:
-            asyncio.run_coroutine_threadsafe(chunks.put(piece), loop).result()
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        for piece in filter(None, self._sent):
+            yield piece
 
 
 async def _lines(sent: list[bytes], *, limit: int) -> list[bytes | TooLong]:

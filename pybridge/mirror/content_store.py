@@ -21,6 +21,7 @@ import json
 import logging
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from pybridge.mirror.path_mapper import TREES, PathMapper
 from pybridge.mirror.trimming import space_on_disk, trim
 
 DEFAULT_MAX_BYTES = 512 * 1024 * 1024
+
+MOST_WAITING_BYTES = 32 * 1024 * 1024
+"""Of contents that wait to be kept: on a disk that is slower than the link, the rest is not kept."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,6 +71,8 @@ class ContentStore:
         self.usable = open_manifest(folder, host, self.mapper.workdir)
         self._writer = ThreadPoolExecutor(1, "pybridge-mirror")
         self._written: Future[None] | None = None
+        self._waiting_bytes = 0
+        self._counting = threading.Lock()
 
     def get(self, path: str) -> tuple[FileVersion, bytes] | None:
         """The content last put for a remote path and its version; None when there is none, or it is damaged.
@@ -122,17 +128,32 @@ class ContentStore:
     def put_later(self, files: Sequence[tuple[str, FileVersion, bytes]]) -> None:
         """Keep contents as `put` does, in a thread of its own: nobody waits for it but who asks for what is kept.
 
+        Where too much waits already they are not kept. What was kept of them before is then found to be outdated by
+        whoever asks the remote.
+
         Args:
             files: path, version and content of each.
         """
+        size = sum(len(content) for _, _, content in files)
 
         def put_all() -> None:
-            for path, version, content in files:
-                self._put(path, version, content)
+            try:
+                for path, version, content in files:
+                    self._put(path, version, content)
+            finally:
+                self._count(-size)
 
-        if files:
-            with contextlib.suppress(RuntimeError):  # it is closed: nobody asks for a copy any more
-                self._written = self._writer.submit(put_all)
+        if not files or self._waiting_bytes + size > MOST_WAITING_BYTES:
+            return
+        self._count(size)
+        try:
+            self._written = self._writer.submit(put_all)
+        except RuntimeError:  # it is closed: nobody asks for a copy any more
+            self._count(-size)
+
+    def _count(self, size: int) -> None:
+        with self._counting:
+            self._waiting_bytes += size
 
     def _put(self, path: str, version: FileVersion, content: bytes) -> bool:
         if not self.usable:

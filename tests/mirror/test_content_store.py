@@ -464,3 +464,25 @@ def test_what_is_kept_later_is_there_for_whoever_asks(tmp_path: Path, monkeypatc
     store.close()
     assert ContentStore(tmp_path, "host", "/w").get("/w/2") == (version(b"2"), b"2")
     store.put_later(files)  # too late, and no error
+
+
+def test_what_waits_to_be_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the disk is slower than the link."""
+    store = ContentStore(tmp_path, "host", "/w")
+    go_on = threading.Event()
+    write = ContentStore._write
+
+    def slowly(self: ContentStore, file: Path, content: bytes) -> None:
+        go_on.wait(10)
+        write(self, file, content)
+
+    monkeypatch.setattr(ContentStore, "_write", slowly)
+    monkeypatch.setattr(content_store, "MOST_WAITING_BYTES", 25)
+    contents = [b"%d" % n * 10 for n in range(4)]
+    for number, content in enumerate(contents):
+        store.put_later([(f"/w/{number}", version(content), content)])
+    go_on.set()
+    assert [store.get(f"/w/{number}") is not None for number in range(4)] == [True, True, False, False]
+    store.put_later([("/w/3", version(contents[3]), contents[3])])
+    assert store.get("/w/3") == (version(contents[3]), contents[3])
+    store.close()

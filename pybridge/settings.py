@@ -86,7 +86,7 @@ VARIABLES: tuple[Variable, ...] = (
         "REMOTE_POOL_COMMAND_SIZE",
         "3",
         "At most this many SSH connections for commands (1 to 64). After eight or more commands at once, as many idle "
-        "shells wait on them for ten seconds, should the next step bring as many.",
+        "shells wait on them for four seconds, should the next step bring as many.",
     ),
     Variable(
         "REMOTE_POOL_FILE_SIZE",

@@ -15,7 +15,7 @@ CROWD = 8
 PAUSE_SECONDS = 0.1
 """From the end of a crowd until its next shells are started, so that they are in nobody's way."""
 
-KEPT_SECONDS = 10.0
+KEPT_SECONDS = 4.0
 """How long they are kept for the next crowd."""
 
 

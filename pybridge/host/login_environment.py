@@ -19,7 +19,8 @@ from pybridge.errors import ConnectionLostError, RemoteError
 from pybridge.host.framing import decode_text, encode_text, new_marker, quote
 from pybridge.host.guard import guard_functions
 from pybridge.host.login_shell import START_COMMAND
-from pybridge.transport.process import Carrier, Stream
+from pybridge.host.shell_carrier import ShellCarrier
+from pybridge.transport.process import Stream
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def login_scripts(shell: str, command: str) -> tuple[str, str]:
 
 
 async def capture(
-    carrier: Carrier, shell: str, *, leads: bool = False, deadline: float = DEADLINE, again: bool = False
+    carrier: ShellCarrier, shell: str, *, leads: bool = False, deadline: float = DEADLINE, again: bool = False
 ) -> LoginEnvironment:
     """The login environment; an empty one if it cannot be had within `deadline` seconds a try.
 
@@ -111,7 +112,7 @@ async def capture(
 
 
 async def _try(
-    carrier: Carrier, shell: str, interactive: bool, *, leads: bool, reconnect: bool
+    carrier: ShellCarrier, shell: str, interactive: bool, *, leads: bool, reconnect: bool
 ) -> LoginEnvironment | None:
     marker = new_marker()
     inner = (
@@ -122,11 +123,10 @@ async def _try(
     script = login_scripts(shell, f"/bin/sh -c {quote(inner)}")[0 if interactive else 1]
     # Under the guard: a start-up file that never ends would go on there, with whatever it started, when we have let go.
     script = f"\n{guard_functions()}\n{{\nTERM=dumb; export TERM\npb_guard {leads:d}\n{script}}}\n"
-    process = await carrier.start(START_COMMAND, stdin=encode_text(script), reconnect=reconnect)
     output = bytearray()
     closing = f"\n{marker}\n".encode()
     found = searched = 0
-    try:
+    async with carrier.short(START_COMMAND, stdin=encode_text(script), reconnect=reconnect) as process:
         while found < 4 and (piece := await process.read()) is not None:
             if piece[0] is Stream.STDOUT:
                 output += piece[1]
@@ -143,8 +143,6 @@ async def _try(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_STEPS):
                     await process.wait_exit()
-    finally:
-        process.close()
     parts = bytes(output).split(closing, 4)
     if len(parts) != 5:
         return None

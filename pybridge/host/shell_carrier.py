@@ -2,12 +2,15 @@
 
 A server may allow one channel per connection (MaxSessions 1) and few connections. Shells that wait for work must not
 keep out those that somebody waits for, so one of them is given up for each start that would wait otherwise.
+
+Where opening a channel is delicate, no shell is started while one that is about to end has not done so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from pybridge.errors import ChannelError
@@ -20,6 +23,9 @@ _PAUSE_SECONDS = 0.4
 
 _LAST_SECONDS = 2.0
 """How long a start waits until the very last idle shell is given up for it."""
+
+_PATIENCE_SECONDS = 1.0
+"""How long what somebody waits for is put off until a short process has ended."""
 
 Spare = Callable[[bool], bool]
 """Gives up an idle shell, the last one of its kind only if told so; whether it did."""
@@ -40,6 +46,9 @@ class ShellCarrier:
         self._carrier = carrier
         self._limited = carrier if isinstance(carrier, Limited) else None
         self._given_up_at = 0.0
+        self._short = 0
+        self._none_short = asyncio.Event()
+        self._none_short.set()
         self.spares: list[Spare] = []
         """What may be given up to make room, the dearest last."""
         self.way = START_COMMAND
@@ -75,8 +84,35 @@ class ShellCarrier:
         Raises:
             NoRoomError: the server allows no further process, and it is not wanted.
         """
+        await self._none_about_to_end(wanted)
         starting = self._carrier.start(self._said(command), stdin=stdin, reconnect=reconnect)
         return await self._with_room(starting, wanted)
+
+    @contextlib.asynccontextmanager
+    async def short(self, command: str, *, stdin: bytes, reconnect: bool) -> AsyncIterator[ByteProcess]:
+        """A process that soon ends by itself, closed in any case; see `Carrier.start`."""
+        self._short += 1
+        self._none_short.clear()
+        process = None
+        try:
+            starting = self._carrier.start(self._said(command), stdin=stdin, reconnect=reconnect)
+            process = await self._with_room(starting, lambda: True)
+            yield process
+        finally:
+            if process is not None:
+                process.close()
+            self._short -= 1
+            if not self._short:
+                self._none_short.set()
+
+    async def _none_about_to_end(self, wanted: Callable[[], bool]) -> None:
+        while self.opening_is_delicate and self._short:
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._none_short.wait()
+            except TimeoutError:
+                if wanted():
+                    return
 
     async def start_transfer(self, command: str, *, stdin: bytes = b"", further: bool = False) -> ByteProcess:
         """Start a command that carries bulk; see `Carrier.start_transfer`."""

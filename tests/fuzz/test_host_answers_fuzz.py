@@ -21,6 +21,7 @@ from pybridge.host.login_shell import LoginNoise, shown
 from pybridge.host.marked_output import MarkedOutput
 from pybridge.host.model import Command, Fetch, FileVersion, Lines
 from pybridge.host.place import parse_place
+from pybridge.host.shell_carrier import ShellCarrier
 from pybridge.host.slicing import parse_slice
 from pybridge.mirror.content_store import ContentStore
 from pybridge.mirror.path_mapper import PathMapper
@@ -275,7 +276,7 @@ def test_a_capture_of_the_login_never_fails(request: pytest.FixtureRequest) -> N
     def check(value: tuple[bytes, list[int]]) -> None:
         output, places = value
         carrier = _Carrier(output, places)
-        found = asyncio.run(login_environment.capture(carrier, "/bin/sh"))  # type: ignore[arg-type]
+        found = asyncio.run(login_environment.capture(ShellCarrier(carrier), "/bin/sh"))  # type: ignore[arg-type]
         assert found.umask is None or 0 <= found.umask <= 0o7777
         with_login = FACTS.with_login(rg=found.rg, umask=found.umask)
         encode_text(quote(with_login.rg or ""))

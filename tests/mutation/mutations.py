@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 APPLY = "pybridge/host/scripts/apply.sh"
+ALONE = "pybridge/host/scripts/apply_alone.sh"
 RECOVER = "pybridge/host/scripts/recover.sh"
 PRELUDE = "pybridge/host/scripts/prelude.sh"
 FILES = "pybridge/host/files.py"
@@ -270,7 +271,7 @@ MUTATIONS = (
     ),
     Mutation(
         "ACLs and extended attributes are copied",
-        APPLY,
+        ALONE,
         "--preserve=mode,ownership,xattr",
         "--preserve=mode,ownership",
         (f"{IN_FILES}test_law2_acl_and_attributes_are_kept[asyncssh-openssh]",),

@@ -143,6 +143,20 @@ def write_private(path: Path, content: bytes, *, durable: bool = True) -> None:
     Raises:
         LocalStorageError: it cannot be written; what was there before is still there.
     """
+    put_private(stage_private(path, content, durable=durable), path)
+    if durable:
+        _sync_folder(path.parent)
+
+
+def stage_private(path: Path, content: bytes, *, durable: bool = False) -> Path:
+    """The first half of `write_private`, for a file that may not be wanted: beside its place, not in it.
+
+    Returns:
+        what `put_private` puts in place; else it is to be removed.
+
+    Raises:
+        LocalStorageError: it cannot be written.
+    """
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
@@ -152,13 +166,28 @@ def write_private(path: Path, content: bytes, *, durable: bool = True) -> None:
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
-            _replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
             raise
-        if durable:
-            _sync_folder(path.parent)
+    except OSError as error:
+        raise _failed(f"The file {path} cannot be written", error) from error
+    return temporary
+
+
+def put_private(staged: Path, path: Path) -> None:
+    """The second half of `write_private`.
+
+    Raises:
+        LocalStorageError: it cannot be put there; what was there before still is, and `staged` is gone.
+    """
+    try:
+        try:
+            _replace(staged, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                staged.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise _failed(f"The file {path} cannot be written", error) from error
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from pybridge.cli.times import clock
 from pybridge.errors import ConfigurationError
-from pybridge.mirror.journal import JournalRecords, all_records, journal_folder, records_of
 from pybridge.mirror.journal_dropped import Dropped
 from pybridge.mirror.journal_entry import Entry, State, read_key
+from pybridge.mirror.journal_records import JournalRecords, all_records, journal_folder, records_of
 from pybridge.settings import Settings
 
 SHORTEST = 4

@@ -9,6 +9,7 @@ lines wins, and a tie goes to removing.
 from __future__ import annotations
 
 import enum
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,11 +36,7 @@ class Run:
 
 def tokenize(text: str) -> list[str]:
     """The lines of `text`, each with its newline; only `\\n` ends a line."""
-    lines = [line + "\n" for line in text.split("\n")]
-    lines[-1] = lines[-1][:-1]
-    if not lines[-1]:
-        lines.pop()
-    return lines
+    return io.StringIO(text, newline="\n").readlines()
 
 
 def diff_lines(old: str, new: str, *, max_steps: int = MAX_STEPS) -> list[Run]:

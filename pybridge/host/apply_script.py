@@ -39,7 +39,7 @@ def apply_script(steps: Sequence[Step], facts: Facts) -> str:
     written = [(i, s) for i, s in numbered if s.change.content is not None]
     lines = [*_opening(numbered, facts), *_guard(numbered)]
     for index, step in written:
-        lines += _stage(index, step, facts)
+        lines += _stage(index, step, facts, keep=not several)
     lines += _staged_together(written) if several else []
     compare = [*_prepare(written, several=several), *_compare(numbered)]
     lines += compare if several else _alone(*numbered[0], step_by_step=compare)
@@ -70,7 +70,7 @@ def _opening(numbered: Sequence[Numbered], facts: Facts) -> list[str]:
     undo = [f'pb_undo {i} "$P{i}" "$L{i}" $V{i}' for i, s in backwards]
     undo += [f"pb_rmdir {i} {quote(posixpath.dirname(s.real))}" for i, s in backwards if s.creates]
     # The remote's environment may hold variables of these names.
-    unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHJMNOTX")
+    unset = " ".join(f"{name}{i}=" for i, _ in numbered for name in "GHJKMNOTWX")
     # What was uploaded ahead of the request has made its folders already.
     uploaded = "".join(f" T{i}={quote(s.uploaded)} G{i}={quote(s.top)}" for i, s in numbered if s.uploaded is not None)
     # Paths and digests are sent once, however often they are used: a server may take only 24 KB before it answers.
@@ -134,20 +134,26 @@ def _alone(index: int, step: Step, step_by_step: list[str]) -> list[str]:
         return step_by_step
     if step.change.expected == ABSENT:
         return [*step_by_step[:-1], f"pb_verify_new {index}", *step_by_step[-1:]]
+    return [f"pb_alone {index} || {{", *step_by_step, "}"]
+
+
+def _stage(index: int, step: Step, facts: Facts, *, keep: bool) -> list[str]:
+    """Have the temporary made.
+
+    Args:
+        keep: keep what it is to replace meanwhile.
+    """
+    lines: list[str] = []
     folder = quote(posixpath.dirname(step.real).rstrip("/"))
-    return [f"pb_alone {index} {folder} || {{", *step_by_step, "}"]
-
-
-def _stage(index: int, step: Step, facts: Facts) -> list[str]:
-    lines = []
+    keeping = [f"pb_keep {index} {folder}"] if keep and step.change.expected != ABSENT else []
     if step.creates:
         lines.append(f"pb_mkdir {index} {quote(posixpath.dirname(step.real))} {step.umask:o} {quote(step.root)}")
     if step.uploaded is not None:
-        return lines
+        return [*lines, *keeping]
     elsewhere = quote("" if step.elsewhere is None or step.creates else step.elsewhere)
     lines += _content(index, step, facts)
-    lines.append(f"pb_stage {index} {quote(step.temporary)} {elsewhere} {step.creation_umask}")
-    return lines
+    place = f"{index} {quote(step.temporary)} {elsewhere} {step.creation_umask}"
+    return [*lines, *([f"pb_place {place}", *keeping, f"pb_fill {index}"] if keeping else [f"pb_stage {place}"])]
 
 
 def _content(index: int, step: Step, facts: Facts) -> list[str]:

@@ -12,8 +12,9 @@ A folder for each change rather than one store of contents, because then
 - nothing is shared, so nothing has to be counted: no lock is needed to record, to read or to drop one, a killed process
   blocks nobody, and damage stays with one change. Where the file system has hard links, the content after one change
   and before the next is one file on the disk all the same;
-- the contents are put there first and `entry.json` last, each file whole: a folder without one is a change that was
-  never asked for, since the request goes out only after that;
+- the contents are put there first and `entry.json` last, each file whole: a folder without one is a change whose
+  request was never sent, since that goes out only afterwards. So they may be put there while somebody is still asked
+  whether it may be made;
 - a person can take a content out by hand.
 
 Nothing waits for the disk: a kill of the process loses nothing that was written, and a power failure of this machine
@@ -23,22 +24,20 @@ rest of an edit.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import hashlib
 import logging
 import os
 import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pybridge.errors import LocalStorageError
-from pybridge.host.model import ABSENT, FileVersion
-from pybridge.locations import private_folder, slug, state_folder, write_private
+from pybridge.host.model import FileVersion
+from pybridge.locations import private_folder, slug, write_private
 from pybridge.mirror.background_trimming import BackgroundTrimming
-from pybridge.mirror.journal_dropped import Dropped, read_dropped
 from pybridge.mirror.journal_entry import (
     ENTRY,
     ChangedFile,
@@ -48,14 +47,12 @@ from pybridge.mirror.journal_entry import (
     Side,
     State,
     Target,
-    from_json,
     key_of,
     new_id,
-    read_key,
     to_json,
     version_here,
-    with_state,
 )
+from pybridge.mirror.journal_records import JournalRecords
 from pybridge.mirror.journal_trimming import trim
 from pybridge.mirror.trimming import space_on_disk
 
@@ -65,9 +62,18 @@ _LINKABLE = 1024
 _LOGGER = logging.getLogger(__name__)
 
 
-def journal_folder() -> Path:
-    """The folder of all journals (not created)."""
-    return state_folder() / "journal"
+@dataclass(frozen=True)
+class Prepared:
+    """A change whose contents have been put there, and nothing else of it."""
+
+    id: str
+    time: datetime.datetime
+    files: tuple[ChangedFile, ...]
+
+    @property
+    def key(self) -> str:
+        """The name of its folder."""
+        return key_of(self.time, self.id)
 
 
 class Journal:
@@ -94,39 +100,79 @@ class Journal:
         """What is recorded."""
         return self._records
 
-    def begin(self, origin: Origin, images: Sequence[Image]) -> Entry:
-        """Record a change before the request that makes it is sent.
+    def prepare(self, images: Sequence[Image]) -> Prepared:
+        """Put the contents of a change there, ahead of `begin`, while it is not known whether it will be made.
 
         Raises:
-            LocalStorageError: it could not be recorded, so the request must not be made.
+            LocalStorageError: they could not be.
         """
-        entry = Entry(
-            id=new_id(),
-            time=self._now(),
-            target=self.target,
-            origin=origin,
-            state=State.PENDING,
-            files=tuple(
+        prepared = Prepared(
+            new_id(),
+            self._now(),
+            tuple(
                 ChangedFile(i.path, i.real, version_here(i.before), version_here(i.after), i.mode, i.new_mode)
                 for i in images
             ),
         )
-        folder = self._records.folder / entry.key
+        folder = self._records.folder / prepared.key
         try:
             private_folder(folder)
-            for index, (image, file) in enumerate(zip(images, entry.files, strict=True)):
+            for index, (image, file) in enumerate(zip(images, prepared.files, strict=True)):
                 self._put(folder / f"{Side.BEFORE.value}-{index}", file.before, image.before)
                 self._put(folder / f"{Side.AFTER.value}-{index}", file.after, image.after)
+        except LocalStorageError as error:
+            self.discard(prepared)
+            raise self._not_recorded(error) from error
+        return prepared
+
+    def discard(self, prepared: Prepared) -> None:
+        """Take them away again: the change is not made."""
+        shutil.rmtree(self._records.folder / prepared.key, ignore_errors=True)
+
+    def begin(self, origin: Origin, images: Sequence[Image], prepared: Prepared | None = None) -> Entry:
+        """Record a change before the request that makes it is sent.
+
+        Args:
+            prepared: what `prepare` made of `images`.
+
+        Raises:
+            LocalStorageError: it could not be recorded, so the request must not be made.
+        """
+        prepared = (prepared and self._renewed(prepared)) or self.prepare(images)
+        entry = Entry(
+            id=prepared.id,
+            time=prepared.time,
+            target=self.target,
+            origin=origin,
+            state=State.PENDING,
+            files=prepared.files,
+        )
+        folder = self._records.folder / entry.key
+        try:
             write_private(folder / ENTRY, to_json(entry), durable=False)
         except LocalStorageError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise LocalStorageError(
-                f"The change could not be recorded for undo, so it was not made. {error.message}",
-                next_step=f"Make room on this machine for {self._root}, or see to its permissions. `pybridge clean "
-                "--journal` removes the journal; PYBRIDGE_JOURNAL_MB=0 works without one.",
-            ) from error
+            self.discard(prepared)
+            raise self._not_recorded(error) from error
+        self._remember(folder, images, entry.files)
         self._trimming.wrote(space_on_disk(sum(len(i.before or b"") + len(i.after or b"") for i in images)))
         return entry
+
+    def _renewed(self, prepared: Prepared) -> Prepared | None:
+        """The same as of now, so that changes stand in the order in which they were made; None if it is gone."""
+        renewed = replace(prepared, time=self._now())
+        try:
+            (self._records.folder / prepared.key).rename(self._records.folder / renewed.key)
+        except OSError:
+            self.discard(prepared)
+            return None
+        return renewed
+
+    def _not_recorded(self, error: LocalStorageError) -> LocalStorageError:
+        return LocalStorageError(
+            f"The change could not be recorded for undo, so it was not made. {error.message}",
+            next_step=f"Make room on this machine for {self._root}, or see to its permissions. `pybridge clean "
+            "--journal` removes the journal; PYBRIDGE_JOURNAL_MB=0 works without one.",
+        )
 
     def close(self) -> None:
         """Wait for a trimming under way."""
@@ -150,122 +196,21 @@ class Journal:
         if content is None:
             return
         with self._lock:
-            same = self._latest.pop(version, None)
+            same = self._latest.get(version)
         if same is None or len(content) < _LINKABLE or not _link(same, file):
             write_private(file, content, durable=False)
+
+    def _remember(self, folder: Path, images: Sequence[Image], files: Sequence[ChangedFile]) -> None:
+        """Remember where the contents lie now."""
         with self._lock:
-            self._latest[version] = file
+            for index, (image, file) in enumerate(zip(images, files, strict=True)):
+                sides = (Side.BEFORE, file.before, image.before), (Side.AFTER, file.after, image.after)
+                for side, version, content in sides:
+                    if content is not None:
+                        self._latest.pop(version, None)
+                        self._latest[version] = folder / f"{side.value}-{index}"
             while len(self._latest) > 1000:
                 self._latest.popitem(last=False)
-
-
-class JournalRecords:
-    """What is recorded for one target: to be read, and marked.
-
-    Args:
-        folder: of this target's journal.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def entries(self, *, session_id: str | None = None, message_id: str | None = None) -> list[Entry]:
-        """The recorded changes, oldest first; unreadable ones are left out.
-
-        Args:
-            session_id, message_id: only those of this OpenCode session, of this message.
-        """
-        read = (self._read(key) for key in self.keys())
-        return [
-            entry
-            for entry in read
-            if isinstance(entry, Entry)
-            and session_id in (None, entry.session_id)
-            and message_id in (None, entry.message_id)
-        ]
-
-    def keys(self) -> list[str]:
-        """The names of all changes' folders, oldest first, those that are unreadable or in the making among them."""
-        try:
-            return sorted(name for name in os.listdir(self.folder) if read_key(name))  # noqa: PTH208
-        except OSError:
-            return []
-
-    def unreadable(self) -> list[Path]:
-        """Folders of changes whose record is damaged."""
-        return [self.folder / key for key in self.keys() if isinstance(self._read(key), ValueError)]
-
-    def get(self, key: str) -> Entry | None:
-        """One change as it stands now; None if it is not there, or unreadable."""
-        entry = self._read(key)
-        return entry if isinstance(entry, Entry) else None
-
-    def content(self, entry: Entry, index: int, side: Side) -> bytes | None:
-        """The content of a file before or after a change.
-
-        Args:
-            index: which of the change's files.
-
-        Returns:
-            None where there was no file, and where the journal's copy is missing or damaged: `holds` tells them apart.
-        """
-        version = entry.files[index].version(side)
-        if version == ABSENT:
-            return None
-        try:
-            content = (self.folder / entry.key / f"{side.value}-{index}").read_bytes()
-        except OSError:
-            return None
-        return content if f"sha256:{hashlib.sha256(content).hexdigest()}" == version.digest else None
-
-    def holds(self, entry: Entry, index: int, side: Side) -> bool:
-        """Whether that side can be put back: its content is here and sound, or there was no file."""
-        return entry.files[index].version(side) == ABSENT or self.content(entry, index, side) is not None
-
-    def mark(self, entry: Entry, state: State, trouble: str | None = None) -> None:
-        """Note how a change stands now. What cannot be noted is logged: undo then finds out from the remote.
-
-        Args:
-            trouble: why it could not be undone or redone, in a sentence; None forgets what was noted before.
-        """
-        file = self.folder / entry.key / ENTRY
-        try:
-            if file.exists():  # else it was dropped meanwhile
-                write_private(file, to_json(with_state(entry, state, trouble)), durable=False)
-        except (OSError, LocalStorageError) as error:
-            _LOGGER.warning("That change %s is %s could not be noted: %s", entry.id, state.value, error)
-
-    def dropped(self) -> Dropped:
-        """What was dropped to keep the journal's size."""
-        return read_dropped(self.folder)
-
-    def _read(self, key: str) -> Entry | ValueError | None:
-        try:
-            entry = from_json((self.folder / key / ENTRY).read_bytes())
-            if key_of(entry.time, entry.id) != key:
-                raise ValueError(f"it is the entry of {entry.id}")
-        except OSError:
-            return None
-        except ValueError as error:
-            _LOGGER.info("The journal's entry %s is unreadable: %s", self.folder / key, error)
-            return error
-        return entry
-
-
-def all_records(root: Path) -> list[JournalRecords]:
-    """The records of every target."""
-    with contextlib.suppress(OSError):
-        return [JournalRecords(folder) for folder in sorted(root.iterdir()) if folder.is_dir()]
-    return []
-
-
-def records_of(root: Path, target_slug: str) -> JournalRecords:
-    """The records of one target.
-
-    Args:
-        target_slug: the transport's slug of REMOTE_SSH.
-    """
-    return JournalRecords(root / slug(target_slug))
 
 
 def _link(existing: Path, file: Path) -> bool:

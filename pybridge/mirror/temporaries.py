@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import posixpath
 import re
 import secrets
@@ -35,6 +36,7 @@ FORMAT = 2
 SWEEP_WAIT = 30.0
 """Seconds to wait for another process that is settling requests."""
 
+_SETTLING = "settling.lock"
 _UNUSED_SECONDS = 3600.0
 _FREE_SECONDS = 5.0
 _IDENTIFIER = re.compile(r"[0-9a-f]{16}")
@@ -100,6 +102,8 @@ class TemporaryRecords:
 
     def abandoned(self) -> list[UnfinishedRequest]:
         """The requests nobody is waiting for: their makers are gone, or have given them up."""
+        if self._is_alone():
+            return []
         found = []
         makers: set[str] = set()
         for request, maker, given_up in self._records():
@@ -113,11 +117,20 @@ class TemporaryRecords:
         self._remove_unused_locks(makers)
         return found
 
+    def _is_alone(self) -> bool:
+        """Nothing lies there but what this process has under way: one look at the folder, as in nearly every change."""
+        own = {self._file(key).name for key in list(self._under_way)}
+        own |= {f"maker-{self._maker}.lock", _SETTLING}
+        try:
+            return own.issuperset(os.listdir(self._folder))  # noqa: PTH208
+        except OSError:
+            return False
+
     @contextlib.asynccontextmanager
     async def settling(self) -> AsyncIterator[bool]:
         """Settle requests as the only process that does; false where another one has been at it all the time."""
         lock = filelock.AsyncFileLock(
-            self._folder / "settling.lock", timeout=SWEEP_WAIT, mode=0o600, poll_interval=0.05, run_in_executor=False
+            self._folder / _SETTLING, timeout=SWEEP_WAIT, mode=0o600, poll_interval=0.05, run_in_executor=False
         )
         try:
             await lock.acquire()

@@ -17,7 +17,7 @@ from pybridge.tools.context import ToolContext, ToolResult
 from pybridge.tools.exclusive import exclusive
 from pybridge.tools.known_files import Approval, on_known, require_one_request
 from pybridge.tools.patch_plan import PatchPlan, PatchPlanning, Section
-from pybridge.tools.permissions import ask_external, relative, remote_path, rule_patterns, unique
+from pybridge.tools.permissions import ask_external, is_inside, relative, remote_path, rule_patterns, unique
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep_all
 from pybridge.tools.session import Session
 
@@ -103,10 +103,22 @@ class _Patch:
         """The patch, verified; each file outside the workspace is asked for before it is looked at, as in OpenCode."""
         by_path = {file.path: file for file in files}
         planning = PatchPlanning(by_path, self.session.settings.encoding)
+        ready: list[Section] = []
+
+        def add() -> None:
+            for section in ready:
+                planning.add(section)
+
         for section in self.sections:
-            for path in section.paths:
-                await ask_external(self.session, self.context, by_path[path].real, directory=False)
-            await asyncio.to_thread(planning.add, section)
+            reals = [by_path[path].real for path in section.paths]
+            if not all(is_inside(self.session, real) for real in reals):
+                # What is wrong with those before it is told before anything is asked.
+                await asyncio.to_thread(add)
+                ready.clear()
+                for real in reals:
+                    await ask_external(self.session, self.context, real, directory=False)
+            ready.append(section)
+        await asyncio.to_thread(add)
         return planning.plan()
 
     async def _plan_again(self, files: Iterable[Fetched], conflict: VersionConflict) -> PatchPlan:
@@ -126,11 +138,14 @@ class _Patch:
 
     async def _make(self, plan: PatchPlan) -> None:
         """Make it, once it is allowed."""
-        await self.approval.need(plan.diff, plan.touched, lambda: self._ask(plan))
         originals = {file.path: file for file in plan.touched}
         files = [originals[planned.path] for planned in plan.changes]
         changes = [replace(planned, real=file.real) for planned, file in zip(plan.changes, files, strict=True)]
-        applied = await change(self.session, self.context, "apply_patch", changes, files)
+
+        async def allowed() -> None:
+            await self.approval.need(plan.diff, plan.touched, lambda: self._ask(plan))
+
+        applied = await change(self.session, self.context, "apply_patch", changes, files, allowed)
         done = zip(files, applied, changes, strict=True)
         keep_all(self.session, self.context.session_id, [(file.real, made, c.content) for file, made, c in done])
 

@@ -30,6 +30,9 @@ from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch_one, keep, require
 from pybridge.tools.session import Session
 from pybridge.tools.shown_path import shown_path
 
+_QUICK_BYTES = 256 * 1024
+_QUICK_TEXT = 4 * 1024
+
 RE_READ = "Nothing was written. Read the file again and repeat the edit on what it holds now."
 
 
@@ -108,7 +111,6 @@ class _Edit:
         file = replace(files[0], path=self.shown_as)
         plan = await _plan(self.args, self.session, file)
         require_one_request([Change(self.shown_as, plan.expected, plan.content)], [file])
-        await self._ask(plan, file)
         return await self._apply(plan, file)
 
     async def on_fetched(self) -> _Made:
@@ -117,14 +119,13 @@ class _Edit:
         file = replace(found, path=self.shown_as)
         await ask_external(self.session, self.context, file.real, directory=False)
         plan = await _plan(self.args, self.session, file)
-        await self._ask(plan, file)
         try:
             return await self._apply(plan, file)
         except VersionConflict as conflict:
             fresh = replace(conflict.current[0], path=self.shown_as)
         plan = await self._plan_again(fresh)
         try:
-            return await self._apply(plan, fresh)
+            return await self._apply(plan, fresh, external=True)
         except VersionConflict as conflict:
             raise FileChangedError(
                 f"{self.path} keeps being changed by someone else while this edit is under way.",
@@ -133,14 +134,13 @@ class _Edit:
             ) from conflict
 
     async def _plan_again(self, fresh: Fetched) -> _Plan:
-        """The edit on the fresh content, approved.
+        """The edit on the fresh content.
 
         Raises:
             FileChangedError: it does not fit.
-            PermissionRejectedError: the change is another one now, and was refused.
         """
         try:
-            plan = await _plan(self.args, self.session, fresh)
+            return await _plan(self.args, self.session, fresh)
         except (EditError, FileError) as error:
             raise FileChangedError(
                 f"{fresh.path} was changed by someone else while this edit was under way, and the edit does not fit "
@@ -148,20 +148,24 @@ class _Edit:
                 path=fresh.path,
                 next_step=RE_READ,
             ) from error
-        await self._ask(plan, fresh, external=True)
-        return plan
 
-    async def _ask(self, plan: _Plan, file: Fetched, *, external: bool = False) -> None:
+    async def _apply(self, plan: _Plan, file: Fetched, *, external: bool = False) -> _Made:
+        """Make it, once it is allowed.
+
+        Args:
+            external: the file may lie elsewhere now than where it has been allowed to be touched.
+        """
+
         async def ask() -> None:
             if external:
                 await ask_external(self.session, self.context, file.real, directory=False)
             await ask_edit(self.session, self.context, self.shown_as, file.real, plan.diff.patch)
 
-        await self.approval.need(plan.diff.patch, [file], ask)
+        async def allowed() -> None:
+            await self.approval.need(plan.diff.patch, [file], ask)
 
-    async def _apply(self, plan: _Plan, file: Fetched) -> _Made:
         changes = [Change(self.path, plan.expected, plan.content, real=file.real)]
-        (applied,) = await change(self.session, self.context, "edit", changes, [file])
+        (applied,) = await change(self.session, self.context, "edit", changes, [file], allowed)
         return _Made(plan, file.real, applied)
 
 
@@ -180,7 +184,16 @@ async def _plan(args: EditArguments, session: Session, file: Fetched) -> _Plan:
         raise IsDirectoryError(f"Path is a directory, not a file: {file.path}", path=file.path)
     else:
         content, version = require_content(file)
-    return await asyncio.to_thread(_compute, args, file.path, content, version, session.settings.encoding)
+    asked = args, file.path, content, version, session.settings.encoding
+    if _is_quick(args, content):
+        return _compute(*asked)
+    return await asyncio.to_thread(_compute, *asked)
+
+
+def _is_quick(args: EditArguments, content: bytes) -> bool:
+    """It takes less time than handing it to a thread: a small change, and the text is found as it stands."""
+    small = len(content) <= _QUICK_BYTES and len(args.old_string) + len(args.new_string) <= _QUICK_TEXT
+    return small and not args.replace_all and args.old_string.encode("utf-8", "surrogatepass") in content
 
 
 def _compute(args: EditArguments, path: str, content: bytes, version: FileVersion, encoding: str | None) -> _Plan:

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from pybridge.mirror.journal import JournalRecords
 from pybridge.mirror.journal_entry import Entry, State
+from pybridge.mirror.journal_records import JournalRecords
 from pybridge.mirror.reverted_changes import Reverted, RevertedChanges
 from pybridge.tools.conversation import Conversation, Place, Point
 from pybridge.tools.permissions import relative

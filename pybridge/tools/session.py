@@ -26,8 +26,9 @@ from pybridge.host.model import (
 from pybridge.locations import mirror_folder, state_folder
 from pybridge.logs import redact
 from pybridge.mirror.content_store import ContentStore
-from pybridge.mirror.journal import Journal, journal_folder
+from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import Target
+from pybridge.mirror.journal_records import journal_folder
 from pybridge.mirror.locks import FileLocks
 from pybridge.mirror.path_mapper import PathMapper
 from pybridge.mirror.session_versions import SessionVersions

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pybridge.host.model import ABSENT, Fetched, FileKind, FileVersion
-from pybridge.mirror.journal import JournalRecords
 from pybridge.mirror.journal_entry import ChangedFile, Entry, State, version_here
+from pybridge.mirror.journal_records import JournalRecords
 from pybridge.tools.three_way import three_way
 from pybridge.tools.undo_outcome import Direction, Outcome, Result
 

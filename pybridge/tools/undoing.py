@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from pybridge.errors import RemoteError, ToolError
 from pybridge.host.model import ABSENT, Applied, Change, Fetched, FileKind, FileVersion, Stat, VersionConflict
-from pybridge.mirror.journal import JournalRecords
 from pybridge.mirror.journal_entry import ChangedFile, Entry, State
+from pybridge.mirror.journal_records import JournalRecords
 from pybridge.tools.changing import was_not_made
 from pybridge.tools.remote_files import EDIT_MAX_BYTES, fetch, keep
 from pybridge.tools.session import Session

@@ -56,8 +56,11 @@ async def execute(args: WriteArguments, context: ToolContext, session: Session) 
             diff = patch_diff(shown_as, old.shown, new.shown)
         else:
             diff = await asyncio.to_thread(patch_diff, shown_as, old.shown, new.shown)
-        await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
-        (applied,) = await change(session, context, "write", changes, files)
+
+        async def allowed() -> None:
+            await approval.need(diff.patch, files, lambda: ask_edit(session, context, shown_as, file.real, diff.patch))
+
+        (applied,) = await change(session, context, "write", changes, files, allowed)
         keep(session, context.session_id, file.real, applied, changes[0].content)
         return file
 

@@ -12,9 +12,10 @@ from pybridge.cli.change_text import describe, to_json
 from pybridge.cli.recorded import Journals, Recorded
 from pybridge.cli.times import ago, read_since
 from pybridge.errors import ConfigurationError
-from pybridge.mirror import journal
-from pybridge.mirror.journal import Journal, all_records, journal_folder
+from pybridge.mirror import journal, journal_records
+from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import Entry, Image, Origin, State, Target
+from pybridge.mirror.journal_records import all_records, journal_folder
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +24,7 @@ NOW = datetime.datetime.now(datetime.UTC)
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(journal, "state_folder", lambda: tmp_path)
+    monkeypatch.setattr(journal_records, "state_folder", lambda: tmp_path)
     return journal_folder()
 
 

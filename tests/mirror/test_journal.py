@@ -20,8 +20,9 @@ from pybridge.errors import LocalStorageError
 from pybridge.host.model import ABSENT
 from pybridge.mirror import journal as journal_module
 from pybridge.mirror import journal_dropped
-from pybridge.mirror.journal import Journal, JournalRecords
+from pybridge.mirror.journal import Journal
 from pybridge.mirror.journal_entry import Entry, Image, Origin, Side, State, Target, from_json, read_key, to_json
+from pybridge.mirror.journal_records import JournalRecords
 from pybridge.mirror.journal_trimming import trim
 from tests.kit.figures import tell
 

@@ -1,7 +1,8 @@
 # Functions of a compare-and-swap request (host/apply_script.py makes the calls). Per change I, in variables with that
 # suffix: P the path, L where it leads, E and V the digests before and after, T the staged temporary, H how it will get
 # there (link, move, refill, remove), M its final mode, X what has been done, O and N what pb_stat says of the target and
-# of the temporary, where it has been asked already (see apply_together.sh), G the topmost folder made for it.
+# of the temporary, where it has been asked already (see apply_together.sh), G the topmost folder made for it, K the
+# process that keeps what it replaces and W whether it has been kept (see apply_alone.sh).
 
 pb_fail() { # index stage
   printf 'error %s %s\n' "$1" "$2"
@@ -44,8 +45,14 @@ pb_create() {
   return "$1"
 }
 
-# what pb_content writes to the temporary $2, else to $3 (the folder is not writable)
+# what pb_content writes to the temporary $2, else to $3
 pb_stage() { # index temp elsewhere umask
+  pb_place "$@"
+  pb_fill "$1"
+}
+
+# make the temporary $2 of change $1, else $3 (the folder is not writable)
+pb_place() { # index temp elsewhere umask
   if pb_create "$2" "$4" 2>/dev/null; then
     eval "T$1=\$2"
   elif [ -n "$3" ] && pb_create "$3"; then
@@ -54,6 +61,10 @@ pb_stage() { # index temp elsewhere umask
     pb_create "$2"
     pb_fail "$1" create
   fi
+}
+
+# what pb_content writes to the temporary of change $1
+pb_fill() { # index
   eval "pb_t=\$T$1"
   # The printf of a shell may not say what is wrong (dash: "I/O error"); a program does.
   pb_content > "$pb_t" 2>/dev/null || pb_content | cat > "$pb_t" || pb_fail "$1" stage
@@ -181,7 +192,7 @@ pb_check() { # index path real digest
 # put change $1 in place. What it replaces is kept until all is done: the file itself under the temporary's name + -was,
 # or a copy of what is about to be refilled as + -old.
 pb_put() { # index real old-digest new-digest keep-backup
-  eval "pb_t=\$T$1 pb_h=\$H$1"
+  eval "pb_t=\$T$1 pb_h=\$H$1 pb_w=\$W$1"
   case $pb_h in
     link)
       if ln "$pb_t" "$2" 2>/dev/null; then
@@ -197,7 +208,10 @@ pb_put() { # index real old-digest new-digest keep-backup
       ;;
     move)
       pb_l=1
-      if ! ln "$2" "$pb_t-was" 2>/dev/null; then
+      if [ -n "$pb_w" ]; then
+        # Another file has taken its place: what lies there now has not been compared.
+        [ "$2" -ef "$pb_t-was" ] || pb_conflict "$1"
+      elif ! ln "$2" "$pb_t-was" 2>/dev/null; then
         pb_l=0
         [ "$5" = 0 ] || cp -p "$2" "$pb_t-was" || pb_fail "$1" backup
       fi
@@ -277,7 +291,8 @@ pb_clear() {
 
 # take change $1 back; what cannot be taken back keeps its backup for the next connection
 pb_undo() { # index path real new-digest
-  eval "pb_t=\$T$1 pb_x=\$X$1 X$1="
+  eval "pb_t=\$T$1 pb_x=\$X$1 pb_k=\$K$1 X$1="
+  [ -z "$pb_k" ] || wait "$pb_k"
   case $pb_x in
     new | moved)
       # Somebody may have changed it since it was put in place.

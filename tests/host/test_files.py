@@ -208,12 +208,16 @@ async def test_law2_owner_and_group_are_kept(host: Host, tmp_path: Path) -> None
     assert (path.stat().st_uid, path.stat().st_gid, path.read_bytes()) == (12345, 23456, b"b")
 
 
-async def test_law2_acl_and_attributes_are_kept(host: Host, tmp_path: Path) -> None:
+@pytest.mark.parametrize("others", [0, 2], ids=["alone", "several"])
+async def test_law2_acl_and_attributes_are_kept(host: Host, tmp_path: Path, others: int) -> None:
     path = tmp_path / "f"
     path.write_bytes(b"a")
     subprocess.run([need("setfattr"), "-n", "user.note", "-v", "kept", str(path)], check=True)
     subprocess.run([need("setfacl"), "-m", "u:12345:r", str(path)], check=True)
-    await replace(host, path, b"b")
+    fetched = await host.files.fetch_one(str(path))
+    assert fetched.version is not None
+    news = [Change(str(tmp_path / f"new{number}"), ABSENT, b"%d" % number) for number in range(others)]
+    await host.files.apply([*news, Change(str(path), fetched.version, b"b")])
     assert path.read_bytes() == b"b"
     assert os.getxattr(path, "user.note") == b"kept"
     acl = subprocess.run([need("getfacl"), "-c", str(path)], capture_output=True, text=True, check=True).stdout

@@ -149,6 +149,60 @@ async def test_law3_a_file_that_takes_the_place_of_one_of_several_just_before_is
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("program", ["ln", "stat"])
+async def test_law3_a_file_that_takes_the_place_of_an_only_one_that_was_kept_is_not_replaced(
+    tmp_path: Path, program: str
+) -> None:
+    """At once, or after it has been compared."""
+    target = tmp_path / "file"
+    target.write_text("old\n")
+    what = f'"$REAL" "$@"; echo theirs > {tmp_path}/new; mv {tmp_path}/new {target}; exit'
+    (tmp_path / "liar").mkdir()
+    async with lying(tmp_path / "liar", program, what) as host:
+        fetched = await host.files.fetch_one(str(target))
+        (tmp_path / "liar" / "lies").touch()
+        assert fetched.version is not None
+        with pytest.raises(VersionConflict) as caught:
+            await host.files.apply([Change(str(target), fetched.version, b"ours\n")])
+    assert caught.value.current[0].content == target.read_bytes() == b"theirs\n"
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("old", [b"old\n", b"x" * 100_000], ids=["small", "large"])
+async def test_law2_what_cannot_be_linked_is_replaced_all_the_same(tmp_path: Path, old: bytes) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(old)
+    (tmp_path / "liar").mkdir()
+    async with lying(tmp_path / "liar", "ln", "sleep 0.1; exit 1") as host:
+        fetched = await host.files.fetch_one(str(target))
+        (tmp_path / "liar" / "lies").touch()
+        assert fetched.version is not None
+        await host.files.apply([Change(str(target), fetched.version, old + b"more\n", base=old)])
+    assert target.read_bytes() == old + b"more\n"
+    assert leftovers(tmp_path) == []
+
+
+async def test_nothing_is_left_of_what_was_kept_for_content_that_could_not_be_staged(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_bytes(b"x" * 100_000)
+    (tmp_path / "liar").mkdir()
+    linked = tmp_path / "linked"
+    # Slow, so that staging has failed before it is there.
+    async with lying(tmp_path / "liar", "ln", f'sleep 0.3; "$REAL" "$@"; : > {linked}; exit') as host:
+        fetched = await host.files.fetch_one(str(target))
+        (tmp_path / "liar" / "lies").touch()
+        assert fetched.version is not None and fetched.content is not None
+        change = Change(str(target), fetched.version, b"more\n" + b"x" * 100_000, base=fetched.content)
+        for program in ("tail", "cat"):  # cat: the second try, which says what is wrong
+            (tmp_path / "liar" / "programs" / program).write_text("#!/bin/sh\nexit 1\n")
+            (tmp_path / "liar" / "programs" / program).chmod(0o755)
+        with pytest.raises(FileError):
+            await host.files.apply([change])
+        assert linked.exists()
+    assert target.read_bytes() == b"x" * 100_000
+    assert leftovers(tmp_path) == []
+
+
 async def test_law2_one_of_several_that_cannot_be_replaced_is_refilled(
     openssh_with_bind_mount: tuple[Host, Path],
 ) -> None:

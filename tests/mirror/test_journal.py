@@ -50,6 +50,10 @@ def record(journal: Journal, *images: Image, state: State = State.MADE) -> Entry
     return entry
 
 
+def names(journal: Journal, entry: Entry) -> list[str]:
+    return sorted(file.name for file in (journal.records.folder / entry.key).iterdir())
+
+
 def contents(records: JournalRecords, entry: Entry) -> list[tuple[bytes | None, bytes | None]]:
     sides = (Side.BEFORE, Side.AFTER)
     assert all(records.holds(entry, index, side) for index in range(len(entry.files)) for side in sides)
@@ -93,6 +97,90 @@ def test_changes_come_in_the_order_in_which_they_were_recorded_even_when_the_clo
     monkeypatch.setattr(journal_module.datetime, "datetime", Stopped)
     more = [record(journal).id for _ in range(20)]
     assert [entry.id for entry in journal.records.entries()][1:] == more
+
+
+def test_a_prepared_change_counts_from_when_it_is_begun(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    images = [image(before=b"a" * 5000, after=b"b" * 5000)]
+    prepared = journal.prepare(images)
+    assert journal.records.entries() == []
+    between = record(journal)
+    entry = journal.begin(ORIGIN, images, prepared)
+    assert [each.id for each in journal.records.entries()] == [between.id, entry.id]
+    assert len(journal.records.keys()) == 2
+    assert contents(journal.records, entry) == [(b"a" * 5000, b"b" * 5000)]
+    # Its contents are found where they lie now.
+    following = journal.begin(ORIGIN, [image(before=b"b" * 5000, after=b"c" * 5000)])
+    both = [journal.records.folder / each.key / name for each, name in ((entry, "after-0"), (following, "before-0"))]
+    assert os.name == "nt" or both[0].stat().st_ino == both[1].stat().st_ino
+
+
+def test_what_was_prepared_and_is_gone_is_recorded_anew(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    prepared = journal.prepare([image()])
+    journal.discard(prepared)
+    assert journal.records.keys() == []
+    entry = journal.begin(ORIGIN, [image()], prepared)
+    assert contents(journal.records, entry) == [(image().before, image().after)]
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_a_mark_is_made_whether_or_not_it_has_been_prepared(tmp_path: Path, prepared: bool) -> None:
+    journal = open_journal(tmp_path)
+    entry = journal.begin(ORIGIN, [image()])
+    marking = journal.records.marking(entry, State.MADE)
+    if prepared:
+        marking.prepare()
+    (still,) = journal.records.entries()
+    assert still.state is State.PENDING
+    marking.mark()
+    marking.prepare()  # too late
+    (made,) = journal.records.entries()
+    assert made.state is State.MADE
+    assert sorted(file.name for file in (journal.records.folder / entry.key).iterdir()) == [
+        "after-0",
+        "before-0",
+        "entry.json",
+    ]
+
+
+def test_nothing_is_left_of_a_mark_that_was_not_made(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    entry = journal.begin(ORIGIN, [image()])
+    marking = journal.records.marking(entry, State.MADE)
+    marking.prepare()
+    marking.drop()
+    assert [each.state for each in journal.records.entries()] == [State.PENDING]
+    assert sorted(file.name for file in (journal.records.folder / entry.key).iterdir()) == [
+        "after-0",
+        "before-0",
+        "entry.json",
+    ]
+
+
+def test_a_mark_that_cannot_be_prepared_is_made_as_usual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = open_journal(tmp_path)
+    entry = journal.begin(ORIGIN, [image()])
+    marking = journal.records.marking(entry, State.MADE)
+
+    def full_disk(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(locations.os, "open", full_disk)
+        marking.prepare()
+    marking.mark()
+    assert [each.state for each in journal.records.entries()] == [State.MADE]
+
+
+def test_a_mark_of_a_change_that_was_dropped_makes_nothing(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    entry = journal.begin(ORIGIN, [image()])
+    marking = journal.records.marking(entry, State.MADE)
+    marking.prepare()
+    (journal.records.folder / entry.key / "entry.json").unlink()
+    marking.mark()
+    assert journal.records.entries() == []
 
 
 def test_changes_are_chosen_by_session_and_message(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pybridge.errors import (
     FilePermissionError,
     LocalStorageError,
     OutcomeUnknownError,
+    PermissionRejectedError,
     ProtocolError,
     RemoteTimeoutError,
 )
@@ -171,6 +172,50 @@ async def test_what_is_only_read_or_refused_is_not_recorded(full: Desk) -> None:
     with pytest.raises(Exception, match="rejected"):
         await full("write", Call(refuse=frozenset({"edit"})), **CALLS["write"])
     assert entries(full) == []
+
+
+def folders(desk: Desk) -> list[list[str]]:
+    """What lies in each folder of the journal."""
+    assert desk.session.journal is not None
+    records = desk.session.journal.records
+    keys = records.keys()
+    return [sorted(file.name for file in (records.folder / key).iterdir()) for key in keys]
+
+
+async def test_large_contents_are_recorded_while_it_is_asked_and_the_change_only_then(full: Desk) -> None:
+    full.host.contents["/w/edited"] = b"one\n" + b"more\n" * 10_000
+    seen: list[list[str]] = []
+
+    async def ask(*_: object) -> None:
+        async with asyncio.timeout(10):
+            while not any("after-0" in names for names in folders(full)):
+                await asyncio.sleep(0.01)
+        seen.extend(folders(full))
+        assert entries(full) == []
+
+    call = Call()
+    call.ask = ask  # type: ignore[method-assign]
+    await full("edit", call, **CALLS["edit"])
+    assert seen == [["after-0", "before-0"]]
+    (made,) = entries(full)
+    assert made.state is State.MADE
+    assert recorded(full, made)["/w/edited"][1] == b"two\n" + b"more\n" * 10_000
+    assert folders(full) == [["after-0", "before-0", "entry.json"]]
+
+
+@pytest.mark.parametrize("error", [PermissionRejectedError("no"), asyncio.CancelledError()], ids=["refused", "aborted"])
+async def test_nothing_is_left_of_what_was_recorded_for_a_change_that_may_not_be_made(
+    full: Desk, error: BaseException
+) -> None:
+    def fail(_: object) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        await full("apply_patch", Call(on_ask=fail), **CALLS["apply_patch"])
+    async with asyncio.timeout(10):
+        while folders(full):
+            await asyncio.sleep(0.01)
+    assert full.host.applies == []
 
 
 async def test_without_a_journal_changes_are_made_all_the_same(full: Desk, tmp_path: Path) -> None:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import statistics
+import selectors
 import sys
-import time
 from asyncio.subprocess import PIPE
 from dataclasses import dataclass
 from typing import Self
 
 from pybridge.demo.delay_proxy import DelayProxy
 
-_PINGS = 20
+_ECHO = (sys.executable, "-m", "benchmarks.echo")
+_PINGS = 15
+_ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -81,30 +82,35 @@ class LinkProcess:
 
 
 async def delay_for(round_trip: float) -> float:
-    """The delay each way that makes a byte's round trip take that long: the proxy needs some time itself.
+    """The delay each way with which a round trip between two processes takes that much longer than without the proxy.
+
+    The proxy needs some time itself, and more when it has been asleep: it is measured between a program that asks and
+    one that answers, neither of which shares a loop with it.
 
     Args:
         round_trip: in seconds.
     """
     if not round_trip:
         return 0.0
+    server = await asyncio.create_subprocess_exec(*_ECHO, "serve", stdin=PIPE, stdout=PIPE)
+    assert server.stdin is not None and server.stdout is not None
+    try:
+        port = int(await server.stdout.readline())
+        direct = await _asked(port)
+        delay = round_trip / 2
+        for _ in range(_ROUNDS):
+            async with DelayProxy(port, delay) as proxy:
+                delay = max(0.0, delay - (await _asked(proxy.port) - direct - round_trip) / 2)
+        return delay
+    finally:
+        server.stdin.close()
+        await server.wait()
 
-    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1024):
-            writer.write(data)
-        writer.close()
 
-    server = await asyncio.start_server(echo, "127.0.0.1", 0)
-    taken = []
-    async with server, DelayProxy(server.sockets[0].getsockname()[1], round_trip / 2) as proxy:
-        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        for _ in range(_PINGS):
-            began = time.perf_counter()
-            writer.write(b"x")
-            await reader.readexactly(1)
-            taken.append(time.perf_counter() - began)
-        writer.close()
-    return max(0.0, round_trip / 2 - max(0.0, statistics.median(taken) - round_trip) / 2)
+async def _asked(port: int) -> float:
+    asking = await asyncio.create_subprocess_exec(*_ECHO, "ask", str(port), str(_PINGS), stdout=PIPE)
+    answer, _ = await asking.communicate()
+    return float(answer)
 
 
 async def _serve(port: int, round_trip: float) -> None:
@@ -120,4 +126,6 @@ async def _serve(port: int, round_trip: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))
+    # What waits in `epoll` waits for whole milliseconds; `select` is exact.
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        runner.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

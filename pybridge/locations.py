@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 import time
 from pathlib import Path
 
@@ -122,6 +123,10 @@ def private_folder(path: Path) -> Path:
         LocalStorageError: it cannot be created, or a file stands there.
     """
     try:
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()  # as nearly always, and then one look is enough
+            if stat.S_ISDIR(found.st_mode) and not (os.name == "posix" and found.st_mode & 0o077):
+                return path
         for missing in [p for p in reversed(path.parents) if not p.exists()]:
             missing.mkdir(mode=0o700, exist_ok=True)
         path.mkdir(mode=0o700, exist_ok=True)

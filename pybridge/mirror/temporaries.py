@@ -20,7 +20,6 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +146,7 @@ class TemporaryRecords:
 
     def _write(self, request: UnfinishedRequest, *, given_up: bool) -> None:
         data = {"format": FORMAT, "host": self._host, "maker": self._maker, "given_up": given_up}
-        content = json.dumps({**data, "request": asdict(request)}).encode()
+        content = json.dumps({**data, "request": request}, default=vars).encode()
         write_private(self._file(request.key), content, durable=False)
 
     def _records(self) -> list[tuple[UnfinishedRequest, str, bool]]:

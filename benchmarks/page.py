@@ -12,10 +12,10 @@ _HEAD = """\
 # How fast it is
 
 Measured on one machine: a private sshd, reached through a proxy that delays each direction at full bandwidth and runs
-in a process of its own; without a delay, directly. The delay is such that a single byte and its echo take the round
-trip that is named, the proxy's own work included. All implementations are connected at the same time, each on a link of
-its own, and do an operation in turn, round by round, each round beginning with another. The figures are medians. The
-proxy does not delay the handshake of TCP.
+in a process of its own; without a delay, directly. The delay is such that a short message and its echo take the round
+trip that is named between two other processes, the proxy's own work included. All implementations are connected at the
+same time, each on a link of its own, and do an operation in turn, round by round, each round beginning with another.
+The figures are medians. The proxy does not delay the handshake of TCP.
 
 **Round trips are counted** by the proxy as the longest chain of *sent, answered, sent because of it*: a piece the
 client sends is one deeper than the deepest answer it has received by then, an answer is as deep as the deepest piece

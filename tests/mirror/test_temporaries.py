@@ -60,6 +60,11 @@ def test_a_request_under_way_is_nobodys_business_until_it_is_given_up(tmp_path: 
     records.begin(made)
     assert records.abandoned() == []
     assert TemporaryRecords(tmp_path, "host-1").abandoned() == []
+    theirs = TemporaryRecords(tmp_path, "host-1")
+    other = request("other")
+    theirs.begin(other)
+    assert records.abandoned() == theirs.abandoned() == []  # nor where others have some under way
+    theirs.done(other.key)
     records.abandon(made.key)
     assert records.abandoned() == [made]
     assert TemporaryRecords(tmp_path, "host-1").abandoned() == [made]  # whoever reaches the remote first

@@ -16,6 +16,9 @@ import time
 _PAUSE = 0.03
 """Seconds before each question: nobody is wide awake when something comes over a slow link."""
 
+_PATIENCE = 10.0
+"""Seconds to wait for an answer."""
+
 _MESSAGE = b"x" * 200
 
 
@@ -44,9 +47,13 @@ def ask(port: int, times: int) -> float:
     Args:
         port: of the server, or of what leads to it.
         times: how often it is asked.
+
+    Raises:
+        ConnectionError: it has gone away.
+        TimeoutError: it does not answer.
     """
     taken = []
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(times):
             time.sleep(_PAUSE)
@@ -54,7 +61,10 @@ def ask(port: int, times: int) -> float:
             connection.sendall(_MESSAGE)
             left = len(_MESSAGE)
             while left:
-                left -= len(connection.recv(left))
+                data = connection.recv(left)
+                if not data:
+                    raise ConnectionError("what is measured has closed the connection")
+                left -= len(data)
             taken.append(time.perf_counter() - began)
     return statistics.median(taken)
 

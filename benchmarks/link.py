@@ -100,7 +100,8 @@ async def delay_for(round_trip: float) -> float:
         delay = round_trip / 2
         for _ in range(_ROUNDS):
             async with DelayProxy(port, delay) as proxy:
-                delay = max(0.0, delay - (await _asked(proxy.port) - direct - round_trip) / 2)
+                own = await _asked(proxy.port) - direct - 2 * delay
+            delay = min(max(0.0, (round_trip - own) / 2), round_trip / 2)  # the proxy makes nothing faster
         return delay
     finally:
         server.stdin.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from benchmarks.adapter import COMMANDS, OWN, Adapter
 from benchmarks.data import Data
+from benchmarks.echo import ask
 from benchmarks.link import delay_for
 from benchmarks.measuring import Subject, interleaved
 from benchmarks.place import Place
@@ -63,4 +65,14 @@ async def test_round_trips_of_an_operation_are_counted(place: Place) -> None:
 
 async def test_the_proxys_own_work_is_taken_off_the_delay() -> None:
     assert await delay_for(0) == 0
-    assert 0 < await delay_for(0.02) <= 0.01
+    assert 0 < await delay_for(0.1) <= 0.05
+
+
+async def test_a_link_whose_other_end_goes_away_is_not_waited_for() -> None:
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        with pytest.raises(ConnectionError):
+            await asyncio.to_thread(ask, server.sockets[0].getsockname()[1], 2)
